@@ -1,0 +1,117 @@
+"""The last segmented frames of every camera, found again by their exact stamps.
+
+A correction speaks about a frame that was published before.  Each record keeps what the model
+needs for it, so nobody sends the image again.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rose_model.records import Segmentation
+
+# How many stamps are remembered after their frames have gone, to tell "too late" from "never
+# seen".
+REMEMBERED_STAMPS = 10_000
+
+
+class FrameLookupError(LookupError):
+    """The history has no such frame; the text says why."""
+
+
+class NoSuchFrameError(FrameLookupError):
+    """No frame of this camera and stamp was ever processed."""
+
+
+class FrameExpiredError(FrameLookupError):
+    """The frame was processed, but has left the history."""
+
+
+@dataclass(frozen=True)
+class FrameRecord:
+    """One published frame.
+
+    ``header`` is the ``std_msgs/Header`` of its image and ``stamp_ns`` the stamp in
+    it.  ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at
+    first and grows with every correction.
+    """
+
+    camera: str
+    header: Any
+    stamp_ns: int
+    frame_seq: int
+    segmentation: Segmentation
+    revision: int = 0
+
+    def corrected(self, segmentation: Segmentation) -> FrameRecord:
+        """The same frame after a correction."""
+        return replace(self, segmentation=segmentation, revision=self.revision + 1)
+
+
+class _CameraHistory:
+    def __init__(self) -> None:
+        self.records: OrderedDict[int, FrameRecord] = OrderedDict()
+        self.expired: deque[int] = deque(maxlen=REMEMBERED_STAMPS)
+
+
+class FrameHistory:
+    """The last ``length`` frames of each camera.  May be used from several threads."""
+
+    def __init__(self, cameras: Iterable[str], length: int) -> None:
+        self._lock = threading.Lock()
+        self._length = length
+        self._cameras = {name: _CameraHistory() for name in cameras}
+
+    def add(self, record: FrameRecord) -> None:
+        """Keep a new frame as the newest of its camera; the oldest goes when there are too
+        many.
+        """
+        with self._lock:
+            camera = self._cameras[record.camera]
+            camera.records.pop(record.stamp_ns, None)
+            camera.records[record.stamp_ns] = record
+            while len(camera.records) > self._length:
+                camera.expired.append(camera.records.popitem(last=False)[0])
+
+    def update(self, record: FrameRecord) -> None:
+        """Put a corrected frame in the place of its earlier revision, if that is still there."""
+        with self._lock:
+            records = self._cameras[record.camera].records
+            if record.stamp_ns in records:
+                records[record.stamp_ns] = record
+
+    def find(self, camera: str, stamp_ns: int) -> FrameRecord:
+        """The frame of exactly this stamp; 0 means the newest one.
+
+        Raises:
+            NoSuchFrameError: an unknown camera, or a stamp that was never processed.
+            FrameExpiredError: the frame has left the history.
+        """
+        with self._lock:
+            history = self._cameras.get(camera)
+            if history is None:
+                known = ', '.join(self._cameras)
+                raise NoSuchFrameError(f'There is no camera {camera!r}; the cameras are {known}.')
+            if stamp_ns == 0 and history.records:
+                return next(reversed(history.records.values()))
+            if stamp_ns in history.records:
+                return history.records[stamp_ns]
+            if stamp_ns in history.expired:
+                raise FrameExpiredError(
+                    f'The frame has left the history of the last {self._length} frames; '
+                    'correct a newer one, or raise history_length.'
+                )
+            raise NoSuchFrameError(
+                f'Camera {camera!r} has no processed frame of this stamp; '
+                'copy the stamp from SegmentArray.header.'
+            )
+
+    def oldest_stamp_ns(self, camera: str) -> int | None:
+        """The stamp of the oldest frame in the history, or ``None``."""
+        with self._lock:
+            history = self._cameras.get(camera)
+            return next(iter(history.records), None) if history is not None else None

@@ -1,0 +1,202 @@
+"""The one thread that owns the model: it loads it, segments frames and carries out corrections.
+
+Frames and corrections alternate, so that neither can starve the other.  Nothing that goes wrong
+with one of them ends the thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ros2_rose.camera_inbox import CameraInbox, Frame
+from rose_model.records import PointHint, Refinement, RefineTarget, Segmentation
+
+MAX_WAITING_CORRECTIONS = 4
+
+
+class Segmenter(Protocol):
+    """What the node uses of :class:`rose_model.segmenter.RoseSegmenter`."""
+
+    @property
+    def name(self) -> str:
+        """Name and hash of the weights."""
+
+    def segment(self, image: NDArray[np.uint8], instruction: str | None = None) -> Segmentation:
+        """Segment a uint8 RGB ``[H, W, 3]``."""
+
+    def refine(
+        self,
+        segmentation: Segmentation,
+        text: str,
+        *,
+        segment_id: str = '',
+        target: RefineTarget = RefineTarget.AUTO,
+        points: tuple[PointHint, ...] = (),
+    ) -> Refinement:
+        """Correct a segmented frame by a sentence."""
+
+
+class Logger(Protocol):
+    """What the worker uses of an rclpy logger; its methods may be called from any thread."""
+
+    def info(self, message: str) -> object:
+        """Log a fact."""
+
+    def error(self, message: str) -> object:
+        """Log a failure."""
+
+
+class ModelState(Enum):
+    """The value is the word in logs and diagnostics."""
+
+    LOADING = 'LOADING'
+    READY = 'READY'
+    FAILED = 'FAILED'
+    STOPPED = 'STOPPED'
+
+
+Correction: TypeAlias = Callable[[Segmenter], None]
+
+
+class ModelWorker:
+    """Runs ``load`` once and then, in turn, ``process_frame`` and submitted corrections.
+
+    All three run in the worker's thread.  ``process_frame`` reports the end of its frame to the
+    inbox itself; if it raises, the worker counts the frame as rejected with the reason ``MODEL``.
+    """
+
+    def __init__(
+        self,
+        load: Callable[[], Segmenter],
+        inbox: CameraInbox[Any],
+        process_frame: Callable[[Segmenter, Frame[Any]], None],
+        logger: Logger,
+    ) -> None:
+        self._load = load
+        self._inbox = inbox
+        self._process_frame = process_frame
+        self._logger = logger
+        self._changed = threading.Condition()
+        self._corrections: deque[Correction] = deque()
+        self._state = ModelState.LOADING
+        self._failure = ''
+        self._must_stop = False
+        self._frame_was_last = False
+        self._predecessor: ModelWorker | None = None
+        # A daemon: if the process has to end while the model loads, it does not wait for that.
+        self._thread = threading.Thread(target=self._run, name='rose_model', daemon=True)
+
+    @property
+    def state(self) -> ModelState:
+        """Where the worker stands."""
+        return self._state
+
+    @property
+    def failure(self) -> str:
+        """Why loading failed; empty in any other state."""
+        return self._failure
+
+    def start(self, after: ModelWorker | None = None) -> None:
+        """Begin to load; ``after`` is a stopped worker whose model must be gone before."""
+        self._predecessor = after
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that a frame waits in the inbox."""
+        with self._changed:
+            self._changed.notify()
+
+    def submit(self, correction: Correction) -> bool:
+        """Let a correction wait for its turn; False if too many wait already."""
+        with self._changed:
+            if self._must_stop or len(self._corrections) >= MAX_WAITING_CORRECTIONS:
+                return False
+            self._corrections.append(correction)
+            self._changed.notify()
+            return True
+
+    def withdraw(self, correction: Correction) -> None:
+        """Free the place of a correction that nobody waits for any more, if it has not begun."""
+        with self._changed:
+            if correction in self._corrections:
+                self._corrections.remove(correction)
+
+    def stop(self) -> None:
+        """Ask the thread to end after what it is doing, and forget waiting corrections."""
+        with self._changed:
+            self._must_stop = True
+            self._corrections.clear()
+            self._changed.notify()
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the thread; True if it has ended."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        if self._predecessor is not None:
+            self._predecessor._thread.join()  # or two models would be in memory
+            self._predecessor = None
+        segmenter = self._try_to_load()
+        while segmenter is not None and self._wait_for_work():
+            self._work_once(segmenter)
+        if self._state is not ModelState.FAILED:
+            self._state = ModelState.STOPPED
+
+    def _try_to_load(self) -> Segmenter | None:
+        if self._must_stop:
+            return None
+        try:
+            segmenter = self._load()
+        except Exception as error:  # any library below may fail in its own way; the node must say
+        so
+            self._failure = f'{type(error).__name__}: {error}'
+            self._state = ModelState.FAILED
+            self._logger.error(f'The model cannot be loaded. {self._failure}')
+            return None
+        self._state = ModelState.READY
+        self._logger.info(f'The model {segmenter.name} is ready.')
+        return segmenter
+
+    def _wait_for_work(self) -> bool:
+        """Block until there is work (True) or the worker must stop (False)."""
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._must_stop or self._corrections or not self._inbox.is_empty
+            )
+            return not self._must_stop
+
+    def _work_once(self, segmenter: Segmenter) -> None:
+        with self._changed:
+            is_turn = self._frame_was_last or self._inbox.is_empty
+            correction = self._corrections.popleft() if self._corrections and is_turn else None
+        if correction is not None:
+            self._frame_was_last = False
+            self._correct(segmenter, correction)
+            return
+        frame = self._inbox.take()
+        if frame is not None:
+            self._frame_was_last = True
+            self._segment(segmenter, frame)
+
+    def _correct(self, segmenter: Segmenter, correction: Correction) -> None:
+        try:
+            correction(segmenter)
+        except Exception as error:  # a correction answers its own failures; this is a defect in it
+            self._logger.error(f'A correction failed. {type(error).__name__}: {error}')
+
+    def _segment(self, segmenter: Segmenter, frame: Frame[Any]) -> None:
+        try:
+            self._process_frame(segmenter, frame)
+        except Exception as error:  # one frame must not end the stream
+            self._inbox.failed(frame.camera, 'MODEL')
+            self._logger.error(
+                f'A frame of camera {frame.camera!r} failed. {type(error).__name__}: {error}'
+            )
