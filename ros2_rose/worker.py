@@ -14,7 +14,6 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-
 from ros2_rose.camera_inbox import CameraInbox, Frame
 from rose_model.records import PointHint, Refinement, RefineTarget, Segmentation
 
@@ -155,8 +154,7 @@ class ModelWorker:
             return None
         try:
             segmenter = self._load()
-        except Exception as error:  # any library below may fail in its own way; the node must say
-        so
+        except Exception as error:  # any library below may fail in its own way
             self._failure = f'{type(error).__name__}: {error}'
             self._state = ModelState.FAILED
             self._logger.error(f'The model cannot be loaded. {self._failure}')

@@ -12,14 +12,15 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-
 from rose_model.records import Segment
 
 Rgb = NDArray[np.uint8]
 
-_FILL_THING = 0.5  # share of the colour in the mix; stuff is fainter, for it covers most of the
-image _FILL_STUFF = 0.35 _FONT = cv2.FONT_HERSHEY_SIMPLEX _REFERENCE_SIDE = 480  # px of the
-shorter side at which text and lines have their base size
+# The share of the colour in the mix; stuff is fainter, for it covers most of the image.
+_FILL_THING = 0.5
+_FILL_STUFF = 0.35
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_REFERENCE_SIDE = 480  # px of the shorter side at which text and lines have their base size
 
 
 @dataclass(frozen=True)
@@ -159,9 +160,7 @@ def _candidates(segment: Segment, size: tuple[int, int]) -> Iterator[tuple[int, 
 def _write(canvas: Rgb, segment: Segment, box: _Box, style: _Style) -> None:
     colour = colour_of(segment.category)
     cv2.rectangle(canvas, (box.x1, box.y1), (box.x2 - 1, box.y2 - 1), colour, cv2.FILLED)
-    _, baseline = cv2.getTextSize(
-        _text_of(segment), _FONT, style.font_scale, style.text_thickness
-    )
+    _, baseline = cv2.getTextSize(_text_of(segment), _FONT, style.font_scale, style.text_thickness)
     luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     cv2.putText(
         canvas,
