@@ -1,0 +1,1 @@
+"""The pretrained parts of ROSE, as their publishers define them."""

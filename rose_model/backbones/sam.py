@@ -1,0 +1,81 @@
+"""SAM: image encoder and mask decoder of ``segment_anything``, prompted by a mask embedding (paper, Eq. 3)."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import torch
+from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
+from torch import Tensor, nn
+
+from rose_model.config import SamConfig
+
+
+class Sam(nn.Module):
+    """SAM in the two steps that ROSE uses: ``encode`` an image once, ``decode`` many mask embeddings."""
+
+    def __init__(self, config: SamConfig) -> None:
+        super().__init__()
+        size = config.embedding_size
+        self.config = config
+        self.image_encoder = ImageEncoderViT(
+            img_size=config.input_size,
+            patch_size=config.patch_size,
+            embed_dim=config.width,
+            depth=config.layers,
+            num_heads=config.heads,
+            mlp_ratio=4,
+            out_chans=config.prompt_width,
+            qkv_bias=True,
+            norm_layer=partial(nn.LayerNorm, eps=1e-6),
+            use_rel_pos=config.relative_positions,
+            window_size=config.window,
+            global_attn_indexes=config.global_layers,
+        )
+        self.prompt_encoder = PromptEncoder(
+            embed_dim=config.prompt_width,
+            image_embedding_size=(size, size),
+            input_image_size=(config.input_size, config.input_size),
+            mask_in_chans=16,
+        )
+        self.mask_decoder = MaskDecoder(
+            transformer_dim=config.prompt_width,
+            transformer=TwoWayTransformer(
+                depth=config.decoder_layers,
+                embedding_dim=config.prompt_width,
+                num_heads=config.decoder_heads,
+                mlp_dim=config.decoder_mlp_width,
+            ),
+            num_multimask_outputs=3,
+            iou_head_depth=3,
+            iou_head_hidden_dim=config.prompt_width,
+        )
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Image embeddings ``[B, C, h, w]`` of normalised, padded pixels ``[B, 3, side, side]``."""
+        embeddings: Tensor = self.image_encoder(pixels)
+        return embeddings
+
+    def decode(self, mask_embedding: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """Low-resolution mask logits ``[N, 4h, 4w]`` and predicted IoU ``[N]`` for mask embeddings ``[N, C]``.
+
+        ``image_embeddings``: ``[1, C, h, w]`` for one image, or ``[N, C, h, w]`` with each row's own image.  As in
+        LISA the embedding is the only sparse prompt, without position or type code, and the dense prompt is
+        ``no_mask_embed``; only mask token 0 is read.  One image is not repeated for N prompts: it is broadcast
+        until the first image-to-token attention makes its tokens differ.
+        """
+        decoder, prompts = self.mask_decoder, mask_embedding[:, None]
+        tokens = torch.cat((decoder.iou_token.weight, decoder.mask_tokens.weight))
+        tokens = tokens.to(prompts.dtype).expand(len(prompts), -1, -1)
+        dense = self.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
+        queries, image = decoder.transformer(
+            image_embeddings + dense.to(image_embeddings.dtype),
+            self.prompt_encoder.get_dense_pe().to(image_embeddings.dtype),
+            torch.cat((tokens, prompts), dim=1),
+        )
+        height, width = image_embeddings.shape[-2:]
+        upscaled = decoder.output_upscaling(image.mT.unflatten(2, (height, width)))
+        weights = decoder.output_hypernetworks_mlps[0](queries[:, 1])
+        logits = torch.einsum('nc,nchw->nhw', weights, upscaled)
+        predicted_iou = decoder.iou_prediction_head(queries[:, 0])[:, 0]
+        return logits, predicted_iou

@@ -1,0 +1,110 @@
+"""Category decoding: one embedding in, a name in free words out, for all kept patches at once (paper, Eq. 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache, Qwen2ForCausalLM
+
+from rose_model.instructions import CategoryPrompt
+
+IGNORE = -100
+
+
+@dataclass(frozen=True)
+class DecodedNames:
+    """``token_ids``: one row of ids a name, without the end token.  ``scores``: ``[N]`` in [0, 1].
+
+    A score is the geometric mean of the probabilities of the name's tokens and its end.
+    """
+
+    token_ids: list[list[int]]
+    scores: Tensor
+
+
+class CategoryDecoder:
+    """Greedy generation of N names in one batch.
+
+    What stands before the embedding is the same for every name: it is run once, here, and its keys and values are
+    shared.  All rows have the same length, so there is no padding and no mask.
+    """
+
+    def __init__(
+        self, language_model: Qwen2ForCausalLM, prompt: CategoryPrompt, max_new_tokens: int
+    ) -> None:
+        self._model = language_model
+        self._prompt = prompt
+        self._max_new_tokens = max_new_tokens
+        device = language_model.lm_head.weight.device
+        with torch.inference_mode():
+            before = torch.tensor([prompt.before], device=device)
+            cache = DynamicCache(config=language_model.config)
+            language_model.model(input_ids=before, past_key_values=cache, use_cache=True)
+            self._prefix = [(layer.keys, layer.values) for layer in cache.layers]
+            after = torch.tensor([prompt.after], device=device)
+            self._after = language_model.model.embed_tokens(after)
+
+    @torch.inference_mode()
+    def decode(self, category_embedding: Tensor) -> DecodedNames:
+        """Names for category embeddings ``[N, D]``; N may be 0."""
+        count = len(category_embedding)
+        if count == 0:
+            return DecodedNames([], category_embedding.new_zeros(0))
+        cache = self._expanded_prefix(count)
+        after = self._after.expand(count, -1, -1)
+        embeds = torch.cat((category_embedding[:, None].to(after.dtype), after), dim=1)
+        ids: list[Tensor] = []
+        log_probability = torch.zeros(count, device=embeds.device)
+        lengths = torch.zeros(count, device=embeds.device)
+        is_open = torch.ones(count, dtype=torch.bool, device=embeds.device)
+        for _ in range(self._max_new_tokens):
+            output = self._model.model(inputs_embeds=embeds, past_key_values=cache, use_cache=True)
+            logits = self._model.lm_head(output.last_hidden_state[:, -1]).float()
+            best, token = logits.log_softmax(-1).max(-1)
+            log_probability += best * is_open
+            lengths += is_open
+            ids.append(torch.where(is_open, token, self._prompt.end))
+            is_open = is_open & (token != self._prompt.end)
+            if not is_open.any():
+                break
+            embeds = self._model.model.embed_tokens(ids[-1])[:, None]
+        rows: list[list[int]] = torch.stack(ids, dim=1).tolist()
+        names = [row[: row.index(self._prompt.end)] if self._prompt.end in row else row for row in rows]
+        return DecodedNames(names, (log_probability / lengths).exp())
+
+    def _expanded_prefix(self, count: int) -> DynamicCache:
+        cache = DynamicCache(config=self._model.config)
+        for index, (keys, values) in enumerate(self._prefix):
+            cache.update(keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1), index)
+        return cache
+
+
+def category_loss(
+    language_model: Qwen2ForCausalLM,
+    prompt: CategoryPrompt,
+    category_embedding: Tensor,
+    names: Sequence[Sequence[int]],
+) -> Tensor:
+    """Cross entropy of the names' tokens, each name closed by the end token (paper, Eq. 5, second term).
+
+    ``category_embedding``: ``[N, D]`` with N > 0; ``names``: N rows of ids from ``Prompter.name``.
+    """
+    device = category_embedding.device
+    embed = language_model.model.embed_tokens
+    longest = max(len(name) for name in names)
+    ids = torch.full((len(names), longest), prompt.end, device=device)
+    target = torch.full((len(names), longest), IGNORE, device=device)
+    for row, name in enumerate(names):
+        ids[row, : len(name)] = target[row, : len(name)] = torch.tensor(name, device=device)
+    count = len(names)
+    before = embed(torch.tensor(prompt.before, device=device)).expand(count, -1, -1)
+    after = embed(torch.tensor(prompt.after, device=device)).expand(count, -1, -1)
+    embeds = torch.cat((before, category_embedding[:, None].to(before.dtype), after, embed(ids[:, :-1])), dim=1)
+    hidden = language_model.model(inputs_embeds=embeds, use_cache=False).last_hidden_state
+    logits = language_model.lm_head(hidden[:, -longest:])
+    return torch.nn.functional.cross_entropy(
+        logits.flatten(0, 1).float(), target.flatten(), ignore_index=IGNORE
+    )

@@ -1,0 +1,123 @@
+"""A ROSE folder: ``config.json``, ``model.safetensors``, ``tokenizer.json``.  Nothing in it can run code."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rose_model.config import RoseConfig
+from rose_model.errors import CheckpointError
+from rose_model.rose import Rose, build_rose
+from rose_model.tokenizer import RoseTokenizer
+
+CONFIG_FILE = 'config.json'
+WEIGHTS_FILE = 'model.safetensors'
+TOKENIZER_FILE = 'tokenizer.json'
+SHIPPED = Path(__file__).parent / 'weights'
+
+
+@dataclass(frozen=True)
+class Pretrained:
+    """What a ROSE folder holds; ``weights_hash`` is the sha256 of the weights file, in hex."""
+
+    rose: Rose
+    tokenizer: RoseTokenizer
+    weights_hash: str
+
+
+def find_folder(model: str | Path) -> Path:
+    """The ROSE folder of a path, or of the name of a model that is shipped with the package.
+
+    Raises:
+        CheckpointError: there is no such folder, or one of its files is missing.
+    """
+    shipped = SHIPPED / str(model)
+    folder = shipped if str(model).isidentifier() and shipped.is_dir() else Path(model)
+    if not folder.is_dir():
+        names = ', '.join(sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()))
+        raise CheckpointError(f'No ROSE folder at {folder}; give a folder, or one of: {names}.')
+    for name in (CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE):
+        if not (folder / name).is_file():
+            raise CheckpointError(f'{folder / name} is missing; a ROSE folder holds it.')
+    return folder
+
+
+def check_folder(model: str | Path) -> RoseConfig:
+    """Read all of a ROSE folder but the values of its weights: configuration, tokenizer, names and shapes.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or does not fit the configuration.
+        ConfigError: the configuration is not valid.
+    """
+    folder = find_folder(model)
+    config = RoseConfig.read(folder / CONFIG_FILE)
+    tokenizer = RoseTokenizer.load(folder / TOKENIZER_FILE)
+    if len(tokenizer) > config.language.vocabulary:
+        raise CheckpointError(
+            f'{folder}: the tokenizer has {len(tokenizer)} tokens, the model only '
+            f'{config.language.vocabulary}; use the tokenizer that was saved with the weights.'
+        )
+    with torch.device('meta'):
+        expected = {name: tuple(value.shape) for name, value in _stored(build_rose(config)).items()}
+    _check_shapes(folder / WEIGHTS_FILE, expected)
+    return config
+
+
+def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype) -> Pretrained:
+    """Load a ROSE folder for inference.
+
+    Raises:
+        CheckpointError, ConfigError: as ``check_folder``; nothing is half loaded.
+    """
+    folder = find_folder(model)
+    config = check_folder(model)
+    rose = build_rose(config)
+    with safe_open(folder / WEIGHTS_FILE, framework='pt') as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}
+    rose.load_state_dict(state, strict=False)  # names and shapes have been compared above
+    rose.requires_grad_(False).eval()
+    digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
+    tokenizer = RoseTokenizer.load(folder / TOKENIZER_FILE)
+    return Pretrained(rose.to(device=device, dtype=dtype), tokenizer, digest)
+
+
+def save_pretrained(
+    folder: Path, rose: Rose, tokenizer: RoseTokenizer, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write a ROSE folder, its weights in ``dtype``; existing files are replaced one by one, each at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    rose.config.write(folder / CONFIG_FILE)
+    tokenizer.save(folder / TOKENIZER_FILE)
+    state = {name: value.detach().to('cpu', dtype).contiguous() for name, value in _stored(rose).items()}
+    partial = folder / (WEIGHTS_FILE + '.partial')
+    save_file(state, partial, metadata={'format': 'pt'})
+    partial.replace(folder / WEIGHTS_FILE)
+
+
+def _stored(rose: Rose) -> dict[str, Tensor]:
+    """The state to be stored: a tied ``lm_head`` is the embedding table and is stored once."""
+    state: dict[str, Tensor] = rose.state_dict()
+    if rose.config.language.tied_embeddings:
+        state.pop('perception.language_model.lm_head.weight')
+    return state
+
+
+def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
+    try:
+        with safe_open(path, framework='pt') as file:
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f'{path} is damaged or no safetensors file: {error}.') from error
+    missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
+    if missing or extra:
+        kind, names = ('lacks', missing) if missing else ('has the unknown', extra)
+        raise CheckpointError(f'{path} {kind} tensor {names[0]!r} ({len(names)} in all).')
+    for name, shape in expected.items():
+        if found[name] != shape:
+            raise CheckpointError(f'{path}: tensor {name!r} is {found[name]}, expected {shape}.')

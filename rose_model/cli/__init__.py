@@ -1,0 +1,1 @@
+"""The command ``rose``: one file a command."""

@@ -1,0 +1,173 @@
+"""The configuration of a ROSE model: typed, validated once, written beside the weights as ``config.json``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rose_model.errors import ConfigError
+
+Positive = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Frozen(BaseModel):
+    """A record that refuses unknown keys, so that a typing error never passes for a setting."""
+
+    model_config = ConfigDict(frozen=True, extra='forbid')
+
+
+class VisionConfig(_Frozen):
+    """SigLIP's vision tower.
+
+    ``input_size`` is the side of the squashed image in pixels; ``position_size`` the side that the table of
+    positions was made for, which is interpolated to the input's grid.
+    """
+
+    input_size: Positive
+    position_size: Positive
+    patch_size: Positive
+    width: Positive
+    mlp_width: Positive
+    layers: Positive
+    heads: Positive
+    stem: Literal['patch', 'convolutional']
+
+    @property
+    def grid_size(self) -> int:
+        """S: patches along one side."""
+        return self.input_size // self.patch_size
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        if self.input_size % self.patch_size:
+            raise ValueError(
+                f'input_size must be a multiple of patch_size, got {self.input_size} and {self.patch_size}.'
+            )
+        if self.stem == 'convolutional' and self.patch_size != 8:
+            raise ValueError(f'The convolutional stem has patches of 8 pixels, got {self.patch_size}.')
+        return self
+
+
+class LanguageConfig(_Frozen):
+    """Qwen2.  ``attention`` over system, image and instruction; the response is always causal."""
+
+    width: Positive
+    mlp_width: Positive
+    layers: Positive
+    heads: Positive
+    kv_heads: Positive
+    vocabulary: Positive
+    max_positions: Positive
+    rope_theta: float = 1e6
+    tied_embeddings: bool = False
+    attention: Literal['prefix', 'causal_text_first', 'causal'] = 'prefix'
+
+
+class SamConfig(_Frozen):
+    """segment_anything's image encoder and mask decoder; ``prompt_width`` is the width of a mask embedding."""
+
+    input_size: Positive
+    patch_size: Positive
+    width: Positive
+    layers: Positive
+    heads: Positive
+    global_layers: tuple[int, ...]
+    window: Annotated[int, Field(ge=0)]
+    relative_positions: bool
+    prompt_width: Positive
+    decoder_layers: Positive
+    decoder_heads: Positive
+    decoder_mlp_width: Positive
+
+    @property
+    def embedding_size(self) -> int:
+        """Side of the image embedding."""
+        return self.input_size // self.patch_size
+
+    @property
+    def mask_size(self) -> int:
+        """Side of the low-resolution mask logits."""
+        return 4 * self.embedding_size
+
+
+class SuperPatchConfig(_Frozen):
+    """Roles of patches: rows of letters S, M, L, T (stuff) that repeat over the grid; empty for no roles.
+
+    A thing is small below ``small_area`` and medium below ``medium_area``, as shares of the image: COCO's 32 and 96
+    pixels squared in 640 x 480.
+    """
+
+    layout: tuple[str, ...] = ('SMS', 'MLM', 'STS')
+    small_area: Share = 0.00333
+    medium_area: Share = 0.030
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        if any(len(row) != len(self.layout) for row in self.layout):
+            raise ValueError(f'A super-patch layout is square, got {self.layout}.')
+        if self.layout and not set('SMLT') <= set(''.join(self.layout)) <= set('SMLT'):
+            raise ValueError(f'A super-patch layout holds each of S, M, L and T, got {self.layout}.')
+        return self
+
+
+class PatchFilterConfig(_Frozen):
+    """Which patches are decoded: at most ``max_segments`` with at least ``min_objectness``."""
+
+    max_segments: Positive = 100
+    min_objectness: Share = 0.3
+    select: Literal['top', 'peaks'] = 'top'
+
+
+class PostprocessConfig(_Frozen):
+    """From mask logits to segments; ``min_area`` is a share of the image."""
+
+    nms_iou: Share = 0.6
+    min_mask_score: Share = 0.0
+    min_area: Share = 0.0003
+
+
+class CategoryConfig(_Frozen):
+    """How names are generated: the prompt's template and the longest answer."""
+
+    template: Literal['rose', 'chatml']
+    max_new_tokens: Positive = 12
+
+
+class RoseConfig(_Frozen):
+    """Everything that decides what a ROSE model is, save its weights and its tokenizer."""
+
+    name: str
+    vision: VisionConfig
+    language: LanguageConfig
+    sam: SamConfig
+    siglip_width: Positive
+    category: CategoryConfig
+    super_patch: SuperPatchConfig = SuperPatchConfig()
+    patch_filter: PatchFilterConfig = PatchFilterConfig()
+    postprocess: PostprocessConfig = PostprocessConfig()
+
+    @classmethod
+    def read(cls, path: Path) -> RoseConfig:
+        """The configuration in a ``config.json``.
+
+        Raises:
+            ConfigError: the file cannot be read, is no JSON, or has an unknown key or a wrong value.
+        """
+        try:
+            return cls.model_validate(json.loads(path.read_text(encoding='utf-8')))
+        except OSError as error:
+            raise ConfigError(f'Cannot read {path}: {error.strerror}.') from error
+        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+            raise ConfigError(f'{path} is not JSON: {error}.') from error
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = '.'.join(str(part) for part in first['loc']) or 'the whole'
+            raise ConfigError(f'{path}: {where}: {first["msg"]}.') from error
+
+    def write(self, path: Path) -> None:
+        """Write the configuration as JSON."""
+        path.write_text(self.model_dump_json(indent=2) + '\n', encoding='utf-8')

@@ -1,0 +1,47 @@
+"""One annotated image, the form in which every data set hands over its samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+VOID = 255
+"""Index in ``Sample.index_map`` of pixels that nobody has labelled: never a positive, never a negative."""
+
+
+@dataclass(frozen=True)
+class LabelledRegion:
+    """A thing or one stuff class of an image.
+
+    ``attribute`` is empty where the name is the noun alone.  ``occlusion`` is the hidden share in [0, 1] of what
+    would be visible in the image without the things in front.
+    """
+
+    noun: str
+    attribute: str
+    is_thing: bool
+    occlusion: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """The category to be generated: ``'red car'``, ``'road'``."""
+        return f'{self.attribute} {self.noun}' if self.attribute else self.noun
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image with its regions.
+
+    ``image``: uint8 RGB ``[H, W, 3]``.  ``index_map``: uint8 ``[H, W]``, each pixel the index of its region in
+    ``regions``, or ``VOID``; visible parts only, so regions never overlap.
+    """
+
+    image: NDArray[np.uint8]
+    index_map: NDArray[np.uint8]
+    regions: tuple[LabelledRegion, ...]
+
+    def mask(self, index: int) -> NDArray[np.bool_]:
+        """The visible mask of region ``index``: bool ``[H, W]``."""
+        return self.index_map == index

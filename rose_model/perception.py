@@ -1,0 +1,124 @@
+"""Patch-wise perception: image and instruction to one object embedding per patch (paper, Sec. 3.2, Eq. 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils.rnn import pad_sequence
+from transformers import Qwen2ForCausalLM
+
+from rose_model.backbones.lmm import Projector, VisionTower
+from rose_model.config import LanguageConfig
+from rose_model.instructions import PerceptionPrompt
+
+
+@dataclass(frozen=True)
+class Perceived:
+    """What one pass gives.
+
+    ``object_embedding``: ``[B, P, D]``, the language model's last state, after its final norm, at each patch.
+    ``response_logits``: ``[R, V]``, the logits that predict each token of the responses, row after row; ``None``
+    without responses.
+    """
+
+    object_embedding: Tensor
+    response_logits: Tensor | None
+
+
+@dataclass(frozen=True)
+class _Row:
+    """Token ids of one sequence: ``left`` of the image, ``right`` of it, and the ``response``."""
+
+    left: tuple[int, ...]
+    right: tuple[int, ...]
+    response: tuple[int, ...]
+
+
+class PatchPerception(nn.Module):
+    """SigLIP, projector and Qwen2 in one pass over system text, image, instruction and, in training, a response."""
+
+    def __init__(
+        self,
+        vision_tower: VisionTower,
+        projector: Projector,
+        language_model: Qwen2ForCausalLM,
+        config: LanguageConfig,
+    ) -> None:
+        super().__init__()
+        self.vision_tower = vision_tower
+        self.projector = projector
+        self.language_model = language_model
+        self.attention = config.attention
+
+    def forward(
+        self,
+        pixels: Tensor,
+        prompts: Sequence[PerceptionPrompt],
+        responses: Sequence[Sequence[int]] | None = None,
+    ) -> Perceived:
+        """Perceive ``pixels`` ``[B, 4, L, L]``, one prompt a row and, in training, one response a row."""
+        patches = self.projector(self.vision_tower(pixels))
+        answers = responses or [()] * len(prompts)
+        rows = [self._row(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
+        hidden = self._run(self._embed(patches, rows), patches.shape[1], rows)
+        count = patches.shape[1]
+        seen = torch.stack([h[len(r.left) : len(r.left) + count] for h, r in zip(hidden, rows, strict=True)])
+        if responses is None:
+            return Perceived(seen, None)
+        spoken = [h[_prefix(r, count) - 1 :][: len(r.response)] for h, r in zip(hidden, rows, strict=True)]
+        return Perceived(seen, self.language_model.lm_head(torch.cat(spoken)))
+
+    def _row(self, prompt: PerceptionPrompt, response: Sequence[int]) -> _Row:
+        if self.attention == 'causal_text_first':
+            return _Row((*prompt.before, *prompt.instruction), prompt.answer, tuple(response))
+        return _Row(prompt.before, (*prompt.instruction, *prompt.answer), tuple(response))
+
+    def _embed(self, patches: Tensor, rows: Sequence[_Row]) -> Tensor:
+        """Embeddings ``[B, T, D]``, padded on the right."""
+        table = self.language_model.model.embed_tokens
+
+        def embed(ids: tuple[int, ...]) -> Tensor:
+            words: Tensor = table(torch.tensor(ids, dtype=torch.long, device=patches.device))
+            return words.to(patches.dtype)
+
+        return pad_sequence(
+            [
+                torch.cat((embed(row.left), patch, embed((*row.right, *row.response))))
+                for patch, row in zip(patches, rows, strict=True)
+            ],
+            batch_first=True,
+        )
+
+    def _run(self, embeds: Tensor, num_patches: int, rows: Sequence[_Row]) -> Tensor:
+        """The language model's states; padding is never seen by what stands before it."""
+        model = self.language_model.model
+        prefixes = [_prefix(row, num_patches) for row in rows]
+        if self.attention != 'prefix':
+            output = model(inputs_embeds=embeds, use_cache=False)
+        elif all(prefix == embeds.shape[1] for prefix in prefixes):
+            # Nothing but prefix: bidirectional without a mask tensor, so that the fast kernels apply.
+            output = model(inputs_embeds=embeds, use_cache=False, is_causal=False)
+        else:
+            mask = prefix_mask(prefixes, embeds.shape[1]).to(embeds.device)
+            output = model(inputs_embeds=embeds, attention_mask=mask, use_cache=False)
+        hidden: Tensor = output.last_hidden_state
+        return hidden
+
+
+def _prefix(row: _Row, num_patches: int) -> int:
+    return len(row.left) + num_patches + len(row.right)
+
+
+def prefix_mask(prefixes: Sequence[int], length: int) -> Tensor:
+    """Which token (third axis) sees which (fourth): bool ``[B, 1, T, T]``.
+
+    Everybody sees the whole prefix, and what comes after it sees causally; so the prefix, with the patches in it,
+    never sees the response.
+    """
+    position = torch.arange(length)
+    in_prefix = position < torch.tensor(prefixes)[:, None]
+    causal = position <= position[:, None]
+    return (in_prefix[:, None, :] | causal[None])[:, None]

@@ -1,0 +1,35 @@
+"""The text from which the tokenizer of a model without a pretrained one is learned."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rose_model.data.street_backdrop import STUFF
+from rose_model.data.streets import THINGS
+from rose_model.instructions import ALL_REGIONS, FOREGROUND, REFINEMENTS, with_box
+
+_QUESTION = 'USER: Please decode this linguistic embedding into a noun concept. ASSISTANT: Sure, it is'
+_USER_WORDS = (
+    'this is a bus, not a car',
+    'include the whole car',
+    'you missed the cyclist on the left of the street, beside the second house',
+    'the mask covers the shadow under the truck as well, take it away on the right and at the bottom',
+    'What is the object in this image? There are 5 person, 2 bicycle, 4 car in this image.',
+    'segment only what moves in front of the camera, near the middle, far behind, above and below',
+)
+
+
+def street_corpus() -> Iterator[str]:
+    """Names, prompts and instructions of the street tasks, and plain sentences such as users write."""
+    names = [f'{attribute} {noun}' for noun, kind in THINGS.items() for attribute in kind.attributes]
+    for name in (*names, *STUFF):
+        yield from [f'{_QUESTION} {name}'] * 4
+        for sentences in REFINEMENTS.values():
+            for sentence in sentences:
+                yield sentence.format(category=name)
+    for index in range(50):
+        low, high = index / 100, (index + 50) / 100
+        yield with_box('\n' + ALL_REGIONS, (low, low, high, high))
+        yield with_box('\n' + FOREGROUND, (low, low, high, high))
+    for sentence in _USER_WORDS:
+        yield from [sentence] * 20

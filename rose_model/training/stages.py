@@ -1,0 +1,98 @@
+"""The stages of training: which module, on which examples, by which losses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+from torch.utils.data import Dataset, default_collate
+
+from rose_model.backbones.lmm import VisionTower
+from rose_model.config import RoseConfig
+from rose_model.data.sample import Sample
+from rose_model.data.streets import render_scene
+from rose_model.instructions import Prompter
+from rose_model.rose import Rose
+from rose_model.training.dense_labels import RENDER_SIZE, DenseLabeller, DenseLabelStreets
+from rose_model.training.examples import Example, ExampleDataset
+from rose_model.training.losses import compute_losses
+from rose_model.training.recipe import StageRecipe
+
+
+class Stage(Protocol):
+    """What the trainer needs to know of a stage."""
+
+    name: str
+    module: nn.Module
+
+    def dataset(self, first: int, length: int) -> Dataset[Any]:
+        """Examples ``first`` to ``first + length``, each determined by its number."""
+
+    def collate(self, examples: list[Any]) -> Any:
+        """A batch of examples."""
+
+    def losses(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss to be minimised, and every figure worth a line in the log."""
+
+
+class VisionStage:
+    """The vision tower alone, on dense labels."""
+
+    name = 'vision'
+
+    def __init__(self, vision_tower: VisionTower, config: RoseConfig) -> None:
+        self.module = DenseLabeller(vision_tower)
+        self._config = config
+
+    def dataset(self, first: int, length: int) -> Dataset[Any]:
+        """Pixels, nouns and attributes of scenes."""
+        return DenseLabelStreets(self._config, first, length)
+
+    def collate(self, examples: list[Any]) -> Any:
+        """Stacked tensors."""
+        return default_collate(examples)
+
+    def losses(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Cross entropies of nouns and attributes, and the accuracies on things."""
+        figures = self.module.losses(*batch)
+        return figures['loss_noun'] + figures['loss_attribute'], figures
+
+
+class WholeStage:
+    """The whole model, on all tasks."""
+
+    name = 'whole'
+
+    def __init__(self, rose: Rose, prompter: Prompter) -> None:
+        self.module = rose
+        self._prompter = prompter
+        self._category_prompt = prompter.category()
+
+    def dataset(self, first: int, length: int) -> Dataset[Any]:
+        """Examples of all tasks from street scenes."""
+        return ExampleDataset(_street, first, length, self.module.config, self._prompter)
+
+    def collate(self, examples: list[Example]) -> list[Example]:
+        """The examples as they are: their regions differ in number."""
+        return examples
+
+    def losses(self, batch: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The paper's objectives."""
+        losses = compute_losses(self.module, batch, self._category_prompt)
+        return losses.total, vars(losses)
+
+
+def parameter_groups(module: nn.Module, recipe: StageRecipe) -> Iterator[dict[str, Any]]:
+    """Parameters with their learning rate's share; the vision tower has its own."""
+    for is_vision, rate in ((False, 1.0), (True, recipe.vision_rate)):
+        members = [
+            parameter
+            for name, parameter in module.named_parameters()
+            if ('vision_tower' in name) == is_vision
+        ]
+        yield {'params': members, 'share': rate}
+
+
+def _street(number: int) -> Sample:
+    return render_scene(number, RENDER_SIZE)
