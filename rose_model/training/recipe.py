@@ -56,9 +56,9 @@ def nano_recipe() -> Recipe:
         ),
         whole=StageRecipe(
             first_scene=20_000_000,
-            steps=3000,
+            steps=2600,
             batch_size=16,
-            learning_rate=1.5e-3,
+            learning_rate=1.2e-3,
             warmup_steps=150,
             vision_rate=0.3,
         ),

@@ -1,0 +1,33 @@
+"""Dense mask prediction: mask embeddings to low-resolution mask logits (paper, Sec. 3.3, Eq. 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from rose_model.backbones.sam import Sam
+
+CHUNK = 32
+"""Prompts decoded at once: SAM's upscaled features take 8 MB a prompt in fp32 at full size."""
+
+
+@dataclass(frozen=True)
+class LowResolutionMasks:
+    """``logits``: float32 ``[N, M, M]`` in SAM's padded frame; ``scores``: predicted IoU ``[N]`` in [0, 1]."""
+
+    logits: Tensor
+    scores: Tensor
+
+
+def decode_masks(sam: Sam, mask_embedding: Tensor, image_embeddings: Tensor) -> LowResolutionMasks:
+    """Masks of one image for mask embeddings ``[N, C]``; N may be 0."""
+    if len(mask_embedding) == 0:
+        side = sam.config.mask_size
+        empty = torch.zeros(0, side, side, device=mask_embedding.device)
+        return LowResolutionMasks(empty, empty[:, 0, 0])
+    decoded = [sam.decode(chunk, image_embeddings) for chunk in mask_embedding.split(CHUNK)]
+    logits = torch.cat([logits.float() for logits, _ in decoded])
+    scores = torch.cat([scores.float() for _, scores in decoded])
+    return LowResolutionMasks(logits, scores.clamp(0, 1))

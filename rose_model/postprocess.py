@@ -1,0 +1,64 @@
+"""From mask logits to masks of the image: duplicates removed first, then resized, cut to their boxes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+from rose_model.preprocess import FrameGeometry
+
+
+@dataclass(frozen=True)
+class CroppedMask:
+    """A mask bool ``[y2 - y1, x2 - x1]`` and its tight, half-open box (x1, y1, x2, y2) in the original image."""
+
+    box_xyxy: tuple[int, int, int, int]
+    mask: NDArray[np.bool_]
+
+
+def suppress_duplicates(logits: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+    """Indices ``[K]`` of the masks to keep, best score first: greedy, class-agnostic, by mask IoU.
+
+    ``logits``: ``[N, M, M]``; ``scores``: ``[N]``.  A mask is dropped if its IoU with a better one that was kept
+    exceeds ``max_iou``; empty masks are dropped.  Because no class is looked at, it may run before naming.
+    """
+    masks = (logits > 0).flatten(1).float()
+    areas = masks.sum(1)
+    intersection = masks @ masks.T
+    union = areas[:, None] + areas - intersection
+    is_duplicate = (intersection > max_iou * union).cpu()
+    kept: list[int] = []
+    for index in torch.argsort(scores, descending=True, stable=True).tolist():
+        if areas[index] > 0 and not any(is_duplicate[index, other] for other in kept):
+            kept.append(index)
+    return torch.tensor(kept, dtype=torch.long, device=logits.device)
+
+
+def crop_masks(logits: Tensor, geometry: FrameGeometry) -> list[CroppedMask | None]:
+    """Masks of the original image for low-resolution logits ``[N, M, M]``; ``None`` where nothing is left.
+
+    As in SAM: logits are resized to the padded frame, the padding is cut off, the rest is resized to the image and
+    compared with 0.
+    """
+    side, (height, width) = geometry.sam_size, geometry.sam_content
+    cropped: list[CroppedMask | None] = []
+    for logit in logits:  # one by one: a hundred masks of a large image would not fit beside each other
+        framed = interpolate(logit[None, None], (side, side), mode='bilinear', align_corners=False)
+        content = framed[..., :height, :width]
+        resized = interpolate(content, geometry.original_size, mode='bilinear', align_corners=False)
+        cropped.append(_crop((resized[0, 0] > 0).cpu().numpy()))
+    return cropped
+
+
+def _crop(mask: NDArray[np.bool_]) -> CroppedMask | None:
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    y1, y2 = int(rows[0]), int(rows[-1]) + 1
+    x1, x2 = int(columns[0]), int(columns[-1]) + 1
+    return CroppedMask((x1, y1, x2, y2), np.ascontiguousarray(mask[y1:y2, x1:x2]))

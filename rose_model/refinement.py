@@ -1,0 +1,185 @@
+"""What a correction in words asks of the model (conversation-based refinement, paper, Sec. 3.4)."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rose_model.errors import (
+    InvalidRequestError,
+    NoSuchSegmentError,
+    TextEmptyError,
+    TextTooLongError,
+)
+from rose_model.instructions import stated_label, with_box
+from rose_model.preprocess import FrameGeometry
+from rose_model.records import (
+    PointHint,
+    Refinement,
+    RefinementCase,
+    RefineTarget,
+    Segment,
+    Segmentation,
+)
+
+MAX_TEXT_CHARACTERS = 1024
+POINT_RADIUS = 1.5
+"""How far, in patches, the patch that answers may be from a foreground point."""
+
+_LABEL_WORDS = re.compile(r'\b(?:label|name|called?|category|class|misclassified)\b', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class RefinementRequest:
+    """A checked correction: the situation, the segment it is about, and what the model is told.
+
+    ``label`` is the category that the user stated outright, if any.  ``keeps_mask`` and ``keeps_category`` say what
+    of the segment stays whatever the model answers.
+    """
+
+    case: RefinementCase
+    segment: Segment | None
+    instruction: str
+    label: str | None
+    keeps_mask: bool
+    keeps_category: bool
+
+
+def check_text(text: str) -> str:
+    """The text without blanks at its ends.
+
+    Raises:
+        TextEmptyError: nothing is left.
+        TextTooLongError: it has more than 1,024 characters.
+        InvalidRequestError: it has control characters, or bytes that were no UTF-8.
+    """
+    stripped = text.strip()
+    if not stripped:
+        raise TextEmptyError('The correction is empty; say what is wrong, for example "this is a bus".')
+    if len(stripped) > MAX_TEXT_CHARACTERS:
+        raise TextTooLongError(
+            f'The correction has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} are read.'
+        )
+    for character in stripped:
+        if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Co'} or character == '\ufffd':
+            raise InvalidRequestError(
+                f'The correction holds the character {ascii(character)}; send plain, printable text.'
+            )
+    return stripped
+
+
+def interpret(
+    segmentation: Segmentation, text: str, segment_id: str, target: RefineTarget
+) -> RefinementRequest:
+    """Which of the three situations a correction is, and the instruction for the model.
+
+    Without a segment something was missed.  With one, a stated label ("this is a bus") or a word about its name makes
+    it the category situation, anything else the mask situation; ``target`` overrules both.
+
+    Raises:
+        NoSuchSegmentError: the frame has no segment of that id.
+        TextEmptyError, TextTooLongError, InvalidRequestError: as ``check_text``.
+    """
+    sentence = check_text(text)
+    label = stated_label(sentence)
+    if not segment_id:
+        return RefinementRequest(RefinementCase.MISSED, None, sentence, label, False, False)
+    segment = segmentation.find(segment_id)
+    if segment is None:
+        raise NoSuchSegmentError(
+            f'The frame has no segment {segment_id!r}; it has {len(segmentation.segments)} others.'
+        )
+    about_name = label is not None or _LABEL_WORDS.search(sentence) is not None
+    by_name = target in (RefineTarget.LABEL, RefineTarget.BOTH) or (
+        target is RefineTarget.AUTO and about_name
+    )
+    height, width = segmentation.original_size
+    x1, y1, x2, y2 = segment.box_xyxy
+    return RefinementRequest(
+        case=RefinementCase.CATEGORY if by_name else RefinementCase.MASK,
+        segment=segment,
+        instruction=with_box(sentence, (x1 / width, y1 / height, x2 / width, y2 / height)),
+        label=label,
+        keeps_mask=target is RefineTarget.LABEL,
+        keeps_category=not by_name,
+    )
+
+
+def allowed_patches(
+    points: Sequence[PointHint], geometry: FrameGeometry
+) -> NDArray[np.bool_]:
+    """Patches that may answer, bool ``[P]``: near every foreground point, near no background point.
+
+    Raises:
+        InvalidRequestError: a point is outside of the image, or not a number.
+    """
+    grid, (height, width) = geometry.grid_size, geometry.original_size
+    rows, columns = np.mgrid[:grid, :grid]
+    allowed = np.ones((grid, grid), bool)
+    for point in points:
+        if not (0 <= point.x < width and 0 <= point.y < height):
+            raise InvalidRequestError(
+                f'The point ({point.x}, {point.y}) is outside of the image of {width} x {height} pixels.'
+            )
+        distance = np.hypot(
+            rows + 0.5 - point.y / height * grid, columns + 0.5 - point.x / width * grid
+        )
+        near = distance <= POINT_RADIUS
+        allowed &= near if point.is_foreground else ~near
+    if not allowed.any():
+        raise InvalidRequestError(f'The {len(points)} points leave no place; give fewer of them.')
+    return allowed.ravel()
+
+
+def write_back(
+    segmentation: Segmentation, request: RefinementRequest, answer: Segment, same_iou: float
+) -> Refinement:
+    """The frame with the answer in place of the segment, or beside the others where something was missed.
+
+    What was missed but lies, by more than ``same_iou``, on a segment that is there, takes that segment's place.  A
+    label that the user stated is certain: its score is 1.
+    """
+    label = request.label or answer.category
+    score = 1.0 if request.label else answer.category_score
+    old = request.segment or _same(segmentation.segments, answer, same_iou)
+    if old is None:
+        taken = {segment.id for segment in segmentation.segments}
+        free = next(str(n) for n in range(1, len(taken) + 2) if str(n) not in taken)
+        changed = replace(answer, id=free, category=label, category_score=score, revision=1)
+    else:
+        changed = replace(
+            old if request.keeps_mask else answer,
+            id=old.id,
+            category=old.category if request.keeps_category else label,
+            category_score=old.category_score if request.keeps_category else score,
+            is_thing=old.is_thing,
+            revision=old.revision + 1,
+        )
+    rest = tuple(segment for segment in segmentation.segments if segment is not old)
+    return Refinement(request.case, (changed,), (), segmentation.with_segments((*rest, changed)))
+
+
+def _same(segments: Sequence[Segment], answer: Segment, same_iou: float) -> Segment | None:
+    best = max(segments, key=lambda segment: segment_iou(segment, answer), default=None)
+    return best if best is not None and segment_iou(best, answer) > same_iou else None
+
+
+def segment_iou(first: Segment, second: Segment) -> float:
+    """Intersection over union of two segments of one frame."""
+    x1, y1 = (max(first.box_xyxy[axis], second.box_xyxy[axis]) for axis in (0, 1))
+    x2, y2 = (min(first.box_xyxy[axis], second.box_xyxy[axis]) for axis in (2, 3))
+    if x1 >= x2 or y1 >= y2:
+        return 0.0
+    both = _part(first, x1, y1, x2, y2) & _part(second, x1, y1, x2, y2)
+    shared = int(both.sum())
+    return shared / (first.area + second.area - shared)
+
+
+def _part(segment: Segment, x1: int, y1: int, x2: int, y2: int) -> NDArray[np.bool_]:
+    left, top = segment.box_xyxy[:2]
+    return segment.mask[y1 - top : y2 - top, x1 - left : x2 - left]
