@@ -1,0 +1,40 @@
+"""``pip install .`` for ``rose_model`` alone, on machines without ROS.
+
+The ROS package is built by ``CMakeLists.txt``.  Only ``rose_model`` is listed here: ``ros2_rose``
+installed by pip would shadow the generated messages of the same name.
+"""
+
+from pathlib import Path
+from xml.etree import ElementTree
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+
+
+def package_version() -> str:
+    """Return the version number, which stands in ``package.xml`` only."""
+    manifest = ElementTree.parse(ROOT / 'package.xml')  # noqa: S314 - our own file
+    version = manifest.getroot().findtext('version')
+    if version is None:
+        raise SystemExit('package.xml has no <version>')
+    return version
+
+
+def requirements() -> list[str]:
+    """Return what ``rose_model`` needs at run time, from ``requirements/model.in``."""
+    lines = (ROOT / 'requirements' / 'model.in').read_text().splitlines()
+    return [line for line in lines if line and not line.startswith('#')]
+
+
+setup(
+    name='rose_model',
+    version=package_version(),
+    description='Dense open-vocabulary segmentation with generated names and text correction',
+    license='Apache-2.0',
+    python_requires='>=3.11',
+    packages=find_packages(include=['rose_model', 'rose_model.*']),
+    package_data={'rose_model': ['py.typed', 'weights/**/*']},
+    install_requires=requirements(),
+    entry_points={'console_scripts': ['rose = rose_model.cli.main:app']},
+)
