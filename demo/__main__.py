@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from ros2_rose.conversions import segments_from_msg
 from rose_model.overlay import draw_overlay
 
 from demo.errors import DemoError
@@ -25,6 +24,7 @@ from demo.film import Film, spread, write_picture
 from demo.frames import RATE_HZ, read_frames
 from demo.report import code_name, make_summary, names_table, segments_table
 from demo.scenario import Outcome, play
+from demo.segments import to_records
 
 OUTPUT = Path('demo_output')
 PICTURES = 6
@@ -104,16 +104,14 @@ def _write(outcome: Outcome, source: Path | None, output: Path) -> None:
         for index, rgb in enumerate(read_frames(source)):
             if index not in answered:
                 continue
-            overlay = draw_overlay(rgb, segments_from_msg(answered[index].message))
+            overlay = draw_overlay(rgb, to_records(answered[index].message))
             film.add(overlay)
             if index in shown:
                 write_picture(output / f'frame_{index:03d}.png', overlay)
             if index == outcome.corrected_index:
                 write_picture(output / 'refine_before.png', overlay)
                 after = (outcome.after or outcome.before).message
-                write_picture(
-                    output / 'refine_after.png', draw_overlay(rgb, segments_from_msg(after))
-                )
+                write_picture(output / 'refine_after.png', draw_overlay(rgb, to_records(after)))
     summary = make_summary(outcome.account, outcome.correction, outcome.response)
     (output / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from ros2_rose.conversions import segments_from_msg
 from ros2_rose.srv import Refine
 
 from demo.client import REFINE_SERVICE, SEGMENTS_TOPIC, Arrival, Client
@@ -19,6 +18,7 @@ from demo.errors import DemoError, InputError
 from demo.frames import MAX_FRAMES, RATE_HZ, read_frames, street
 from demo.processes import child_process, last_line
 from demo.report import ANSWERED, Account, make_account
+from demo.segments import to_records
 
 CONFIG = Path(__file__).parents[1] / 'config' / 'rose.yaml'
 
@@ -131,7 +131,7 @@ def _correct(
     before = account.answered[index]
     size = (before.message.height, before.message.width)
     truth = street(index) if source is None else None
-    correction = choose_correction(segments_from_msg(before.message), size, truth)
+    correction = choose_correction(to_records(before.message), size, truth)
     console.print(f'client: correcting frame {index}: {correction.text}', markup=False)
     response = client.correct(before, correction, REFINE_TIMEOUT_S, check)
     if response.code not in ANSWERED:

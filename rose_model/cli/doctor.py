@@ -19,6 +19,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
+
 from rose_model.errors import RoseError
 from rose_model.segmenter import RoseSegmenter
 

@@ -6,6 +6,9 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from torch import OutOfMemoryError
+from typer.core import TyperGroup
+
 from rose_model.cli.doctor import doctor
 from rose_model.cli.evaluate import evaluate
 from rose_model.cli.refine import refine
@@ -22,8 +25,6 @@ from rose_model.errors import (
     TextEmptyError,
     TextTooLongError,
 )
-from torch import OutOfMemoryError
-from typer.core import TyperGroup
 
 EXIT_FAILED, EXIT_USAGE, EXIT_DATA, EXIT_CHECKPOINT, EXIT_RESOURCES = 1, 2, 3, 4, 5
 EXIT_INTERRUPTED = 130

@@ -1,4 +1,4 @@
-"""The demonstration: its frames, its account of them, its corrections, and once the whole of it."""
+"""The demonstration: frames, their account, corrections, and once the whole of it."""
 
 import json
 import os
