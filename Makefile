@@ -61,7 +61,7 @@ $(VENV)/.linked: $(VENV)/.built $(SOURCE_FOLDERS) tools/console_scripts.py
 demo: setup ## a camera, the node and a client over real ROS 2; pictures in demo_output/ [INPUT=...]
 	@$(BIN)/python -m demo $(if $(INPUT),--input "$(INPUT)")
 
-test: lint ## everything that must hold; reads real images from $$ROSE_TEST_DATA if that is set
+test: lint ## everything that must hold; reads real images from ROSE_TEST_DATA if that is set
 	@$(BIN)/python -m pytest
 
 test-model: setup ## the tests of rose_model alone
