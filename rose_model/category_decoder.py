@@ -1,4 +1,6 @@
-"""Category decoding: one embedding in, a name in free words out, for all kept patches at once (paper, Eq. 4)."""
+"""Category decoding: one embedding in, a name in free words out, for all kept patches at once
+(paper, Eq. 4).
+"""
 
 from __future__ import annotations
 
@@ -28,8 +30,8 @@ class DecodedNames:
 class CategoryDecoder:
     """Greedy generation of N names in one batch.
 
-    What stands before the embedding is the same for every name: it is run once, here, and its keys and values are
-    shared.  All rows have the same length, so there is no padding and no mask.
+    What stands before the embedding is the same for every name: it is run once, here, and its keys
+    and values are shared.  All rows have the same length, so there is no padding and no mask.
     """
 
     def __init__(
@@ -72,7 +74,9 @@ class CategoryDecoder:
                 break
             embeds = self._model.model.embed_tokens(ids[-1])[:, None]
         rows: list[list[int]] = torch.stack(ids, dim=1).tolist()
-        names = [row[: row.index(self._prompt.end)] if self._prompt.end in row else row for row in rows]
+        names = [
+            row[: row.index(self._prompt.end)] if self._prompt.end in row else row for row in rows
+        ]
         return DecodedNames(names, (log_probability / lengths).exp())
 
     def _expanded_prefix(self, count: int) -> DynamicCache:
@@ -102,7 +106,9 @@ def category_loss(
     count = len(names)
     before = embed(torch.tensor(prompt.before, device=device)).expand(count, -1, -1)
     after = embed(torch.tensor(prompt.after, device=device)).expand(count, -1, -1)
-    embeds = torch.cat((before, category_embedding[:, None].to(before.dtype), after, embed(ids[:, :-1])), dim=1)
+    embeds = torch.cat(
+        (before, category_embedding[:, None].to(before.dtype), after, embed(ids[:, :-1])), dim=1
+    )
     hidden = language_model.model(inputs_embeds=embeds, use_cache=False).last_hidden_state
     logits = language_model.lm_head(hidden[:, -longest:])
     return torch.nn.functional.cross_entropy(

@@ -1,4 +1,6 @@
-"""A ROSE folder: ``config.json``, ``model.safetensors``, ``tokenizer.json``.  Nothing in it can run code."""
+"""A ROSE folder: ``config.json``, ``model.safetensors``, ``tokenizer.json``.  Nothing in it can
+run code.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,8 @@ def find_folder(model: str | Path) -> Path:
 
 
 def check_folder(model: str | Path) -> RoseConfig:
-    """Read all of a ROSE folder but the values of its weights: configuration, tokenizer, names and shapes.
+    """Read all of a ROSE folder but the values of its weights: configuration, tokenizer, names and
+    shapes.
 
     Raises:
         CheckpointError: a file is missing, damaged, or does not fit the configuration.
@@ -64,7 +67,9 @@ def check_folder(model: str | Path) -> RoseConfig:
             f'{config.language.vocabulary}; use the tokenizer that was saved with the weights.'
         )
     with torch.device('meta'):
-        expected = {name: tuple(value.shape) for name, value in _stored(build_rose(config)).items()}
+        expected = {
+            name: tuple(value.shape) for name, value in _stored(build_rose(config)).items()
+        }
     _check_shapes(folder / WEIGHTS_FILE, expected)
     return config
 
@@ -90,11 +95,15 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
 def save_pretrained(
     folder: Path, rose: Rose, tokenizer: RoseTokenizer, dtype: torch.dtype = torch.float16
 ) -> None:
-    """Write a ROSE folder, its weights in ``dtype``; existing files are replaced one by one, each at once."""
+    """Write a ROSE folder, its weights in ``dtype``; existing files are replaced one by one, each
+    at once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rose.config.write(folder / CONFIG_FILE)
     tokenizer.save(folder / TOKENIZER_FILE)
-    state = {name: value.detach().to('cpu', dtype).contiguous() for name, value in _stored(rose).items()}
+    state = {
+        name: value.detach().to('cpu', dtype).contiguous() for name, value in _stored(rose).items()
+    }
     partial = folder / (WEIGHTS_FILE + '.partial')
     save_file(state, partial, metadata={'format': 'pt'})
     partial.replace(folder / WEIGHTS_FILE)

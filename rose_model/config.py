@@ -1,4 +1,6 @@
-"""The configuration of a ROSE model: typed, validated once, written beside the weights as ``config.json``."""
+"""The configuration of a ROSE model: typed, validated once, written beside the weights as
+``config.json``.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,8 @@ class _Frozen(BaseModel):
 class VisionConfig(_Frozen):
     """SigLIP's vision tower.
 
-    ``input_size`` is the side of the squashed image in pixels; ``position_size`` the side that the table of
-    positions was made for, which is interpolated to the input's grid.
+    ``input_size`` is the side of the squashed image in pixels; ``position_size`` the side that the
+    table of positions was made for, which is interpolated to the input's grid.
     """
 
     input_size: Positive
@@ -48,7 +50,9 @@ class VisionConfig(_Frozen):
                 f'input_size must be a multiple of patch_size, got {self.input_size} and {self.patch_size}.'
             )
         if self.stem == 'convolutional' and self.patch_size != 8:
-            raise ValueError(f'The convolutional stem has patches of 8 pixels, got {self.patch_size}.')
+            raise ValueError(
+                f'The convolutional stem has patches of 8 pixels, got {self.patch_size}.'
+            )
         return self
 
 
@@ -68,7 +72,9 @@ class LanguageConfig(_Frozen):
 
 
 class SamConfig(_Frozen):
-    """segment_anything's image encoder and mask decoder; ``prompt_width`` is the width of a mask embedding."""
+    """segment_anything's image encoder and mask decoder; ``prompt_width`` is the width of a mask
+    embedding.
+    """
 
     input_size: Positive
     patch_size: Positive
@@ -97,8 +103,8 @@ class SamConfig(_Frozen):
 class SuperPatchConfig(_Frozen):
     """Roles of patches: rows of letters S, M, L, T (stuff) that repeat over the grid; empty for no roles.
 
-    A thing is small below ``small_area`` and medium below ``medium_area``, as shares of the image: COCO's 32 and 96
-    pixels squared in 640 x 480.
+    A thing is small below ``small_area`` and medium below ``medium_area``, as shares of the image:
+    COCO's 32 and 96 pixels squared in 640 x 480.
     """
 
     layout: tuple[str, ...] = ('SMS', 'MLM', 'STS')
@@ -110,7 +116,9 @@ class SuperPatchConfig(_Frozen):
         if any(len(row) != len(self.layout) for row in self.layout):
             raise ValueError(f'A super-patch layout is square, got {self.layout}.')
         if self.layout and not set('SMLT') <= set(''.join(self.layout)) <= set('SMLT'):
-            raise ValueError(f'A super-patch layout holds each of S, M, L and T, got {self.layout}.')
+            raise ValueError(
+                f'A super-patch layout holds each of S, M, L and T, got {self.layout}.'
+            )
         return self
 
 
@@ -155,7 +163,8 @@ class RoseConfig(_Frozen):
         """The configuration in a ``config.json``.
 
         Raises:
-            ConfigError: the file cannot be read, is no JSON, or has an unknown key or a wrong value.
+            ConfigError: the file cannot be read, is no JSON, or has an unknown key or a wrong
+            value.
         """
         try:
             return cls.model_validate(json.loads(path.read_text(encoding='utf-8')))

@@ -1,4 +1,6 @@
-"""Every error that ``rose_model`` raises on purpose; each message states the fact, the value and the cure."""
+"""Every error that ``rose_model`` raises on purpose; each message states the fact, the value and
+the cure.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every sentence that ROSE is prompted with, and the chat templates around them.
 
-The paper prints "What is {description} in this image?", the category prompt and three of its thirty refinement
-instructions (A.4); the others are written here in the same manner.
+The paper prints "What is {description} in this image?", the category prompt and three of its
+thirty refinement instructions (A.4); the others are written here in the same manner.
 """
 
 from __future__ import annotations
@@ -68,15 +68,19 @@ _STATED_LABEL = re.compile(
 
 
 def stated_label(text: str) -> str | None:
-    """The category that a user states outright, lower case: ``'This is a bus.'`` gives ``'bus'``; else ``None``."""
+    """The category that a user states outright, lower case: ``'This is a bus.'`` gives ``'bus'``;
+    else ``None``.
+    """
     match = _STATED_LABEL.match(text.strip())
     return match['label'].strip().lower() if match else None
 
 
 def with_box(sentence: str, box: tuple[float, float, float, float] | None) -> str:
-    """A refinement's sentence, followed by where its target is (paper, Sec. 3.4: "tailored bounding box information").
+    """A refinement's sentence, followed by where its target is (paper, Sec. 3.4: "tailored
+    bounding box information").
 
-    ``box``: (x1, y1, x2, y2) in shares of the image's width and height; ``None`` where nobody knows.
+    ``box``: (x1, y1, x2, y2) in shares of the image's width and height; ``None`` where nobody
+    knows.
     """
     if box is None:
         return sentence
@@ -99,7 +103,14 @@ _TEMPLATES: dict[str, ChatTemplate] = {
     'rose': ChatTemplate(('USER: ',), (' ASSISTANT:',), frozenset({END_TOKEN}), END_TOKEN),
     # The dialogue that LLaVA-OneVision's Qwen2 was trained on.
     'chatml': ChatTemplate(
-        ('<|im_start|>', 'system\nYou are a helpful assistant.', '<|im_end|>', '\n', '<|im_start|>', 'user\n'),
+        (
+            '<|im_start|>',
+            'system\nYou are a helpful assistant.',
+            '<|im_end|>',
+            '\n',
+            '<|im_start|>',
+            'user\n',
+        ),
         ('<|im_end|>', '\n', '<|im_start|>', 'assistant\n'),
         frozenset({'<|im_start|>', '<|im_end|>'}),
         '<|im_end|>',
@@ -109,7 +120,9 @@ _TEMPLATES: dict[str, ChatTemplate] = {
 
 @dataclass(frozen=True)
 class PerceptionPrompt:
-    """Token ids around the image: ``before`` it, the ``instruction``, and what opens the ``answer``."""
+    """Token ids around the image: ``before`` it, the ``instruction``, and what opens the
+    ``answer``.
+    """
 
     before: tuple[int, ...]
     instruction: tuple[int, ...]
@@ -133,7 +146,9 @@ class Prompter:
         self._template = _TEMPLATES[template]
 
     def perception(self, instruction: str) -> PerceptionPrompt:
-        """The prompt of a segmentation or of a refinement: image first, then the instruction (paper, Fig. 2a)."""
+        """The prompt of a segmentation or of a refinement: image first, then the instruction
+        (paper, Fig. 2a).
+        """
         return PerceptionPrompt(
             before=self._ids(self._template.before_user),
             instruction=tuple(self._tokenizer.encode('\n' + instruction)),
@@ -151,7 +166,10 @@ class Prompter:
 
     def name(self, category: str) -> tuple[int, ...]:
         """Ids of a category name as the model has to generate it, the end token included."""
-        return (*self._tokenizer.encode(' ' + category), self._tokenizer.special(self._template.end))
+        return (
+            *self._tokenizer.encode(' ' + category),
+            self._tokenizer.special(self._template.end),
+        )
 
     def _ids(self, pieces: tuple[str, ...]) -> tuple[int, ...]:
         ids: list[int] = []

@@ -15,7 +15,9 @@ CHUNK = 32
 
 @dataclass(frozen=True)
 class LowResolutionMasks:
-    """``logits``: float32 ``[N, M, M]`` in SAM's padded frame; ``scores``: predicted IoU ``[N]`` in [0, 1]."""
+    """``logits``: float32 ``[N, M, M]`` in SAM's padded frame; ``scores``: predicted IoU ``[N]``
+    in [0, 1].
+    """
 
     logits: Tensor
     scores: Tensor

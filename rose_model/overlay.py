@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
 from rose_model.records import Segment
 
 Rgb = NDArray[np.uint8]

@@ -6,13 +6,18 @@ import torch
 from torch import Tensor, nn
 
 _FIRST_OBJECTNESS = -4.6
-"""Bias of the objectness head at the start: a prior of 0.01, so that the many empty patches do not drown the rest."""
+"""Bias of the objectness head at the start: a prior of 0.01, so that the many empty patches do not
+drown the rest.
+"""
 _TOKEN_SCALE = 0.02
-"""Size of a token embedding in Qwen2 at the start; the category embedding takes a token's place."""
+"""Size of a token embedding in Qwen2 at the start; the category embedding takes a token's place.
+"""
 
 
 class PatchAnalyzer(nn.Module):
-    """Four two-layer ReLU MLPs: objectness for every patch, the other three for those that are kept."""
+    """Four two-layer ReLU MLPs: objectness for every patch, the other three for those that are
+    kept.
+    """
 
     def __init__(self, width: int, prompt_width: int, siglip_width: int) -> None:
         super().__init__()
@@ -40,7 +45,9 @@ class PatchAnalyzer(nn.Module):
         return embedding
 
     def siglip_embedding(self, object_embedding: Tensor) -> Tensor:
-        """``[..., D]`` to ``[..., siglip_width]``, of length 1, to be compared with SigLIP's text embeddings."""
+        """``[..., D]`` to ``[..., siglip_width]``, of length 1, to be compared with SigLIP's text
+        embeddings.
+        """
         return torch.nn.functional.normalize(self.siglip_head(object_embedding), dim=-1)
 
 

@@ -15,8 +15,9 @@ def select_patches(
 ) -> Tensor:
     """Indices ``[N]`` of the kept patches, best first; N is 0 to ``max_segments``.
 
-    ``objectness``: ``[P]`` in [0, 1].  ``roles``: ``[S, S]``.  With ``select='peaks'`` a patch is kept only where no
-    patch of its own role within one step has more: neighbours that answer for the same object do not use up places.
+    ``objectness``: ``[P]`` in [0, 1].  ``roles``: ``[S, S]``.  With ``select='peaks'`` a patch is
+    kept only where no patch of its own role within one step has more: neighbours that answer for
+    the same object do not use up places.
     """
     score = objectness
     if config.select == 'peaks':

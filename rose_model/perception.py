@@ -1,4 +1,6 @@
-"""Patch-wise perception: image and instruction to one object embedding per patch (paper, Sec. 3.2, Eq. 1)."""
+"""Patch-wise perception: image and instruction to one object embedding per patch (paper, Sec. 3.2,
+Eq. 1).
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,9 @@ from rose_model.instructions import PerceptionPrompt
 class Perceived:
     """What one pass gives.
 
-    ``object_embedding``: ``[B, P, D]``, the language model's last state, after its final norm, at each patch.
-    ``response_logits``: ``[R, V]``, the logits that predict each token of the responses, row after row; ``None``
-    without responses.
+    ``object_embedding``: ``[B, P, D]``, the language model's last state, after its final norm, at
+    each patch. ``response_logits``: ``[R, V]``, the logits that predict each token of the
+    responses, row after row; ``None`` without responses.
     """
 
     object_embedding: Tensor
@@ -38,7 +40,9 @@ class _Row:
 
 
 class PatchPerception(nn.Module):
-    """SigLIP, projector and Qwen2 in one pass over system text, image, instruction and, in training, a response."""
+    """SigLIP, projector and Qwen2 in one pass over system text, image, instruction and, in
+    training, a response.
+    """
 
     def __init__(
         self,
@@ -59,16 +63,23 @@ class PatchPerception(nn.Module):
         prompts: Sequence[PerceptionPrompt],
         responses: Sequence[Sequence[int]] | None = None,
     ) -> Perceived:
-        """Perceive ``pixels`` ``[B, 4, L, L]``, one prompt a row and, in training, one response a row."""
+        """Perceive ``pixels`` ``[B, 4, L, L]``, one prompt a row and, in training, one response a
+        row.
+        """
         patches = self.projector(self.vision_tower(pixels))
         answers = responses or [()] * len(prompts)
         rows = [self._row(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
         hidden = self._run(self._embed(patches, rows), patches.shape[1], rows)
         count = patches.shape[1]
-        seen = torch.stack([h[len(r.left) : len(r.left) + count] for h, r in zip(hidden, rows, strict=True)])
+        seen = torch.stack(
+            [h[len(r.left) : len(r.left) + count] for h, r in zip(hidden, rows, strict=True)]
+        )
         if responses is None:
             return Perceived(seen, None)
-        spoken = [h[_prefix(r, count) - 1 :][: len(r.response)] for h, r in zip(hidden, rows, strict=True)]
+        spoken = [
+            h[_prefix(r, count) - 1 :][: len(r.response)]
+            for h, r in zip(hidden, rows, strict=True)
+        ]
         return Perceived(seen, self.language_model.lm_head(torch.cat(spoken)))
 
     def _row(self, prompt: PerceptionPrompt, response: Sequence[int]) -> _Row:
@@ -115,8 +126,8 @@ def _prefix(row: _Row, num_patches: int) -> int:
 def prefix_mask(prefixes: Sequence[int], length: int) -> Tensor:
     """Which token (third axis) sees which (fourth): bool ``[B, 1, T, T]``.
 
-    Everybody sees the whole prefix, and what comes after it sees causally; so the prefix, with the patches in it,
-    never sees the response.
+    Everybody sees the whole prefix, and what comes after it sees causally; so the prefix, with the
+    patches in it, never sees the response.
     """
     position = torch.arange(length)
     in_prefix = position < torch.tensor(prefixes)[:, None]

@@ -1,4 +1,6 @@
-"""From mask logits to masks of the image: duplicates removed first, then resized, cut to their boxes."""
+"""From mask logits to masks of the image: duplicates removed first, then resized, cut to their
+boxes.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from rose_model.preprocess import FrameGeometry
 
 @dataclass(frozen=True)
 class CroppedMask:
-    """A mask bool ``[y2 - y1, x2 - x1]`` and its tight, half-open box (x1, y1, x2, y2) in the original image."""
+    """A mask bool ``[y2 - y1, x2 - x1]`` and its tight, half-open box (x1, y1, x2, y2) in the
+    original image.
+    """
 
     box_xyxy: tuple[int, int, int, int]
     mask: NDArray[np.bool_]
@@ -24,8 +28,9 @@ class CroppedMask:
 def suppress_duplicates(logits: Tensor, scores: Tensor, max_iou: float) -> Tensor:
     """Indices ``[K]`` of the masks to keep, best score first: greedy, class-agnostic, by mask IoU.
 
-    ``logits``: ``[N, M, M]``; ``scores``: ``[N]``.  A mask is dropped if its IoU with a better one that was kept
-    exceeds ``max_iou``; empty masks are dropped.  Because no class is looked at, it may run before naming.
+    ``logits``: ``[N, M, M]``; ``scores``: ``[N]``.  A mask is dropped if its IoU with a better one
+    that was kept exceeds ``max_iou``; empty masks are dropped.  Because no class is looked at, it
+    may run before naming.
     """
     masks = (logits > 0).flatten(1).float()
     areas = masks.sum(1)
@@ -40,17 +45,22 @@ def suppress_duplicates(logits: Tensor, scores: Tensor, max_iou: float) -> Tenso
 
 
 def crop_masks(logits: Tensor, geometry: FrameGeometry) -> list[CroppedMask | None]:
-    """Masks of the original image for low-resolution logits ``[N, M, M]``; ``None`` where nothing is left.
+    """Masks of the original image for low-resolution logits ``[N, M, M]``; ``None`` where nothing
+    is left.
 
-    As in SAM: logits are resized to the padded frame, the padding is cut off, the rest is resized to the image and
-    compared with 0.
+    As in SAM: logits are resized to the padded frame, the padding is cut off, the rest is resized
+    to the image and compared with 0.
     """
     side, (height, width) = geometry.sam_size, geometry.sam_content
     cropped: list[CroppedMask | None] = []
-    for logit in logits:  # one by one: a hundred masks of a large image would not fit beside each other
+    for (
+        logit
+    ) in logits:  # one by one: a hundred masks of a large image would not fit beside each other
         framed = interpolate(logit[None, None], (side, side), mode='bilinear', align_corners=False)
         content = framed[..., :height, :width]
-        resized = interpolate(content, geometry.original_size, mode='bilinear', align_corners=False)
+        resized = interpolate(
+            content, geometry.original_size, mode='bilinear', align_corners=False
+        )
         cropped.append(_crop((resized[0, 0] > 0).cpu().numpy()))
     return cropped
 

@@ -1,7 +1,8 @@
 """Two views of a camera image, one for the language model and one for SAM, and the way back.
 
-The language model's view is squashed to a square (paper, Sec. 4.1: "resized to 672 x 672"); SAM's keeps the shape,
-its longest side resized and the rest padded on the right and below (segment_anything's ``ResizeLongestSide``).
+The language model's view is squashed to a square (paper, Sec. 4.1: "resized to 672 x 672"); SAM's
+keeps the shape, its longest side resized and the rest padded on the right and below
+(segment_anything's ``ResizeLongestSide``).
 """
 
 from __future__ import annotations
@@ -26,8 +27,9 @@ SAM_STD = (58.395, 57.12, 57.375)
 class FrameGeometry:
     """Sizes that tie an image to its two views; all as (height, width) in pixels.
 
-    ``original_size``: the camera's.  ``sam_content``: SAM's view after resizing and before padding, inside a square
-    of side ``sam_size``.  ``grid_size``: patches along one side of the squashed view.
+    ``original_size``: the camera's.  ``sam_content``: SAM's view after resizing and before
+    padding, inside a square of side ``sam_size``.  ``grid_size``: patches along one side of the
+    squashed view.
     """
 
     original_size: tuple[int, int]
@@ -97,13 +99,16 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
 
 
 def squash_mask(mask: NDArray[np.bool_], side: int) -> Tensor:
-    """A mask ``[H, W]`` as the fourth input channel: float ``[1, L, L]`` in [0, 1], averaged by area."""
+    """A mask ``[H, W]`` as the fourth input channel: float ``[1, L, L]`` in [0, 1], averaged by
+    area.
+    """
     squashed = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     return torch.from_numpy(squashed)[None]
 
 
 def normalise_lmm(pixels: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Input of the vision tower, float ``[B, 4, L, L]``: uint8 ``[B, 3, L, L]`` to [-1, 1], mask (or zeros) appended.
+    """Input of the vision tower, float ``[B, 4, L, L]``: uint8 ``[B, 3, L, L]`` to [-1, 1], mask
+    (or zeros) appended.
 
     ``mask``: ``[B, 1, L, L]`` in [0, 1], not normalised.
     """
@@ -114,7 +119,9 @@ def normalise_lmm(pixels: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def normalise_sam(pixels: Tensor, side: int) -> Tensor:
-    """Input of SAM's encoder, float ``[B, 3, side, side]``: uint8 ``[B, 3, h, w]`` normalised, then padded with zeros."""
+    """Input of SAM's encoder, float ``[B, 3, side, side]``: uint8 ``[B, 3, h, w]`` normalised,
+    then padded with zeros.
+    """
     mean = torch.tensor(SAM_MEAN, device=pixels.device).view(3, 1, 1)
     std = torch.tensor(SAM_STD, device=pixels.device).view(3, 1, 1)
     normalised = (pixels.float() - mean) / std

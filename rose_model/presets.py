@@ -23,7 +23,9 @@ _SIGLIP_SO400M = VisionConfig(
 
 
 def nano() -> RoseConfig:
-    """The small model that is shipped: 18 x 18 patches, trained from scratch on procedural streets."""
+    """The small model that is shipped: 18 x 18 patches, trained from scratch on procedural
+    streets.
+    """
     return RoseConfig(
         name='nano',
         vision=VisionConfig(

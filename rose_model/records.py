@@ -1,7 +1,7 @@
 """The records that travel between the stages: small, frozen, typed.
 
-Shape letters: B batch, S grid side, P = S * S patches, N kept patches or segments, T tokens, D width of the
-language model, H and W pixels of the camera image.
+Shape letters: B batch, S grid side, P = S * S patches, N kept patches or segments, T tokens, D
+width of the language model, H and W pixels of the camera image.
 """
 
 from __future__ import annotations
@@ -58,11 +58,13 @@ class PointHint:
 class Segment:
     """One thing or one stuff region, with its generated name.
 
-    ``id`` is unique in its frame.  ``box_xyxy`` is in pixels of the original image, half open, never empty, and as
-    tight as the mask.  ``mask`` is bool ``[y2 - y1, x2 - x1]``, cropped to the box.  All scores are in [0, 1]:
-    ``objectness`` of the patch, ``mask_score`` as SAM's predicted IoU, ``category_score`` as the geometric mean of
-    the name's token probabilities.  ``patch`` is the row-major index of the patch that predicted it.  ``revision``
-    is 0 from the model and grows by one with every accepted refinement.
+    ``id`` is unique in its frame.  ``box_xyxy`` is in pixels of the original image, half open,
+    never empty, and as tight as the mask.  ``mask`` is bool ``[y2 - y1, x2 - x1]``, cropped to the
+    box.  All scores are in [0, 1]:
+    ``objectness`` of the patch, ``mask_score`` as SAM's predicted IoU, ``category_score`` as the
+    geometric mean of the name's token probabilities.  ``patch`` is the row-major index of the
+    patch that predicted it.  ``revision`` is 0 from the model and grows by one with every accepted
+    refinement.
     """
 
     id: str
@@ -93,7 +95,8 @@ class Segment:
 class FrameContext:
     """What a later correction of the frame needs, so that nobody has to send the image again.
 
-    ``lmm_pixels``: uint8 ``[3, L, L]``, the squashed view of the language model.  ``image_embeddings``:
+    ``lmm_pixels``: uint8 ``[3, L, L]``, the squashed view of the language model.
+    ``image_embeddings``:
     ``[1, C, h, w]``, SAM's, in the dtype of the model.
     """
 
@@ -104,7 +107,9 @@ class FrameContext:
 
 @dataclass(frozen=True)
 class Segmentation:
-    """One segmented frame; ``segments`` are sorted by area, largest first, so that painting in order is right."""
+    """One segmented frame; ``segments`` are sorted by area, largest first, so that painting in
+    order is right.
+    """
 
     segments: tuple[Segment, ...]
     original_size: tuple[int, int]
@@ -123,7 +128,9 @@ class Segmentation:
 
 @dataclass(frozen=True)
 class Refinement:
-    """What a correction changed: the new or changed segments, the ids that went, and the corrected frame."""
+    """What a correction changed: the new or changed segments, the ids that went, and the corrected
+    frame.
+    """
 
     case: RefinementCase
     changed: tuple[Segment, ...]

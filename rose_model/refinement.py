@@ -31,15 +31,17 @@ MAX_TEXT_CHARACTERS = 1024
 POINT_RADIUS = 1.5
 """How far, in patches, the patch that answers may be from a foreground point."""
 
-_LABEL_WORDS = re.compile(r'\b(?:label|name|called?|category|class|misclassified)\b', re.IGNORECASE)
+_LABEL_WORDS = re.compile(
+    r'\b(?:label|name|called?|category|class|misclassified)\b', re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class RefinementRequest:
     """A checked correction: the situation, the segment it is about, and what the model is told.
 
-    ``label`` is the category that the user stated outright, if any.  ``keeps_mask`` and ``keeps_category`` say what
-    of the segment stays whatever the model answers.
+    ``label`` is the category that the user stated outright, if any.  ``keeps_mask`` and
+    ``keeps_category`` say what of the segment stays whatever the model answers.
     """
 
     case: RefinementCase
@@ -60,7 +62,9 @@ def check_text(text: str) -> str:
     """
     stripped = text.strip()
     if not stripped:
-        raise TextEmptyError('The correction is empty; say what is wrong, for example "this is a bus".')
+        raise TextEmptyError(
+            'The correction is empty; say what is wrong, for example "this is a bus".'
+        )
     if len(stripped) > MAX_TEXT_CHARACTERS:
         raise TextTooLongError(
             f'The correction has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} are read.'
@@ -68,7 +72,7 @@ def check_text(text: str) -> str:
     for character in stripped:
         if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Co'} or character == '\ufffd':
             raise InvalidRequestError(
-                f'The correction holds the character {ascii(character)}; send plain, printable text.'
+                f'The correction holds the character {character!a}; send plain, printable text.'
             )
     return stripped
 
@@ -78,8 +82,9 @@ def interpret(
 ) -> RefinementRequest:
     """Which of the three situations a correction is, and the instruction for the model.
 
-    Without a segment something was missed.  With one, a stated label ("this is a bus") or a word about its name makes
-    it the category situation, anything else the mask situation; ``target`` overrules both.
+    Without a segment something was missed.  With one, a stated label ("this is a bus") or a word
+    about its name makes it the category situation, anything else the mask situation; ``target``
+    overrules both.
 
     Raises:
         NoSuchSegmentError: the frame has no segment of that id.
@@ -110,9 +115,7 @@ def interpret(
     )
 
 
-def allowed_patches(
-    points: Sequence[PointHint], geometry: FrameGeometry
-) -> NDArray[np.bool_]:
+def allowed_patches(points: Sequence[PointHint], geometry: FrameGeometry) -> NDArray[np.bool_]:
     """Patches that may answer, bool ``[P]``: near every foreground point, near no background point.
 
     Raises:
@@ -141,8 +144,8 @@ def write_back(
 ) -> Refinement:
     """The frame with the answer in place of the segment, or beside the others where something was missed.
 
-    What was missed but lies, by more than ``same_iou``, on a segment that is there, takes that segment's place.  A
-    label that the user stated is certain: its score is 1.
+    What was missed but lies, by more than ``same_iou``, on a segment that is there, takes that
+    segment's place.  A label that the user stated is certain: its score is 1.
     """
     label = request.label or answer.category
     score = 1.0 if request.label else answer.category_score

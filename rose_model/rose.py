@@ -28,10 +28,16 @@ class ParameterCount:
 
 
 class Rose(nn.Module):
-    """Patch-wise perception, patch analyzer and SAM; the language model serves perception and names alike."""
+    """Patch-wise perception, patch analyzer and SAM; the language model serves perception and
+    names alike.
+    """
 
     def __init__(
-        self, perception: PatchPerception, patch_analyzer: PatchAnalyzer, sam: Sam, config: RoseConfig
+        self,
+        perception: PatchPerception,
+        patch_analyzer: PatchAnalyzer,
+        sam: Sam,
+        config: RoseConfig,
     ) -> None:
         super().__init__()
         self.perception = perception

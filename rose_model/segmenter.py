@@ -68,8 +68,8 @@ class RoseSegmenter:
     ) -> RoseSegmenter:
         """Load a ROSE folder, or a model shipped with the package by its name.
 
-        ``device``: ``'auto'`` takes CUDA where there is one; weights are bfloat16 there, float32 on a CPU.
-        ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
+        ``device``: ``'auto'`` takes CUDA where there is one; weights are bfloat16 there, float32
+        on a CPU. ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
 
         Raises:
             CheckpointError, ConfigError: the folder or a value is not usable.
@@ -164,13 +164,17 @@ class RoseSegmenter:
             )
         answer = self._answer(embedding, objectness, best, context)
         if answer is None:
-            raise RefinementRejectedError(f'The answer to {text.strip()!r} is an empty mask; nothing was changed.')
+            raise RefinementRejectedError(
+                f'The answer to {text.strip()!r} is an empty mask; nothing was changed.'
+            )
         return write_back(segmentation, request, answer, self.config.postprocess.nms_iou)
 
     def _check_length(self, text: str) -> None:
         tokens = len(self._tokenizer.encode(text))
         if tokens > MAX_TEXT_TOKENS:
-            raise TextTooLongError(f'The text has {tokens} tokens; at most {MAX_TEXT_TOKENS} are read.')
+            raise TextTooLongError(
+                f'The text has {tokens} tokens; at most {MAX_TEXT_TOKENS} are read.'
+            )
 
     def _perceive(self, context: FrameContext, instruction: str, mask: Tensor | None) -> Tensor:
         """Object embeddings ``[P, D]`` of one frame."""
@@ -187,7 +191,9 @@ class RoseSegmenter:
     def _decode(
         self, embedding: Tensor, objectness: Tensor, patches: Tensor, context: FrameContext
     ) -> tuple[Segment, ...]:
-        """Masks of the kept patches, without duplicates, then names: fewer names, and the same answer."""
+        """Masks of the kept patches, without duplicates, then names: fewer names, and the same
+        answer.
+        """
         analyzer, limits = self._rose.patch_analyzer, self.config.postprocess
         masks = decode_masks(
             self._rose.sam, analyzer.mask_embedding(embedding[patches]), context.image_embeddings
@@ -198,7 +204,9 @@ class RoseSegmenter:
         height, width = context.geometry.original_size
         least = limits.min_area * height * width
         large = [
-            row for row, crop in enumerate(cropped) if crop is not None and crop.mask.sum() >= least
+            row
+            for row, crop in enumerate(cropped)
+            if crop is not None and crop.mask.sum() >= least
         ]
         kept = kept[large]
         names = self._names.decode(analyzer.category_embedding(embedding[patches[kept]]))
@@ -247,13 +255,14 @@ class RoseSegmenter:
         patches = torch.tensor([patch], device=embedding.device)
         analyzer = self._rose.patch_analyzer
         chosen = embedding[patches]
-        masks = decode_masks(self._rose.sam, analyzer.mask_embedding(chosen), context.image_embeddings)
+        masks = decode_masks(
+            self._rose.sam, analyzer.mask_embedding(chosen), context.image_embeddings
+        )
         crop = crop_masks(masks.logits, context.geometry)[0]
         if crop is None:
             return None
         names = self._names.decode(analyzer.category_embedding(chosen))
         return self._segments(patches, objectness, masks, [crop], names)[0]
-
 
 
 def _find_device(device: str) -> torch.device:
@@ -268,6 +277,8 @@ def _find_device(device: str) -> torch.device:
         place = torch.device(device)
     except RuntimeError as error:
         raise ConfigError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from error
-    if place.type not in {'cpu', 'cuda'} or (place.type == 'cuda' and not torch.cuda.is_available()):
+    if place.type not in {'cpu', 'cuda'} or (
+        place.type == 'cuda' and not torch.cuda.is_available()
+    ):
         raise ConfigError(f"device {device!r} is not available here; use 'auto' or 'cpu'.")
     return place

@@ -10,9 +10,11 @@ from rose_model.records import PatchRole
 
 
 def role_map(config: SuperPatchConfig, grid_size: int) -> NDArray[np.str_]:
-    """Role letters ``[S, S]``: the layout, repeated over the grid; empty strings where there are no roles.
+    """Role letters ``[S, S]``: the layout, repeated over the grid; empty strings where there are
+    no roles.
 
-    Because a 3 x 3 layout repeats with period 3, every 3 x 3 window holds each of its letters as often as the layout.
+    Because a 3 x 3 layout repeats with period 3, every 3 x 3 window holds each of its letters as
+    often as the layout.
     """
     if not config.layout:
         return np.full((grid_size, grid_size), '', dtype='<U1')

@@ -38,7 +38,9 @@ class RoseTokenizer:
 
     @classmethod
     def train(cls, texts: Iterable[str], vocabulary: int) -> RoseTokenizer:
-        """A byte-level BPE tokenizer of at most that many tokens; every text in any language can be encoded."""
+        """A byte-level BPE tokenizer of at most that many tokens; every text in any language can
+        be encoded.
+        """
         tokenizer = Tokenizer(models.BPE())
         tokenizer.pre_tokenizer = pre_tokenizers.Sequence(
             [
@@ -81,4 +83,6 @@ class RoseTokenizer:
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
         """The texts of rows of ids, without special tokens and without blanks at the ends."""
-        return [text.strip() for text in self._tokenizer.decode_batch(rows, skip_special_tokens=True)]
+        return [
+            text.strip() for text in self._tokenizer.decode_batch(rows, skip_special_tokens=True)
+        ]

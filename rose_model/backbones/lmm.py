@@ -1,4 +1,6 @@
-"""The multimodal language model: SigLIP with a mask channel, projector, Qwen2 (LLaVA-OneVision's parts)."""
+"""The multimodal language model: SigLIP with a mask channel, projector, Qwen2 (LLaVA-OneVision's
+parts).
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ INPUT_CHANNELS = 4
 class ConvolutionalStem(nn.Module):
     """Patch embedding of small models: three stride-2 stages of two 3 x 3 convolutions, then 1 x 1.
 
-    A deviation from SigLIP's single convolution, for weights that start from nothing: it learned shape 2.6 times
-    faster per image.
+    A deviation from SigLIP's single convolution, for weights that start from nothing: it learned
+    shape 2.6 times faster per image.
     """
 
     def __init__(self, width: int) -> None:
@@ -41,12 +43,16 @@ class ConvolutionalStem(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """``[B, 4, L, L]`` to ``[B, W, S, S]`` with S = L / 8."""
-        patches: Tensor = self.project(self.stages(pixels.contiguous(memory_format=torch.channels_last)))
+        patches: Tensor = self.project(
+            self.stages(pixels.contiguous(memory_format=torch.channels_last))
+        )
         return patches
 
 
 class VisionTower(nn.Module):
-    """SigLIP without its pooling head and last norm, as LLaVA reads it, with the mask as fourth input channel."""
+    """SigLIP without its pooling head and last norm, as LLaVA reads it, with the mask as fourth
+    input channel.
+    """
 
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
@@ -90,7 +96,9 @@ class Projector(nn.Module):
 
 
 def build_language_model(config: LanguageConfig) -> Qwen2ForCausalLM:
-    """Qwen2 of that size with random weights; attention by SDPA, never eager (half precision would be wrong)."""
+    """Qwen2 of that size with random weights; attention by SDPA, never eager (half precision would
+    be wrong).
+    """
     return Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=config.vocabulary,

@@ -1,18 +1,27 @@
-"""SAM: image encoder and mask decoder of ``segment_anything``, prompted by a mask embedding (paper, Eq. 3)."""
+"""SAM: image encoder and mask decoder of ``segment_anything``, prompted by a mask embedding
+(paper, Eq. 3).
+"""
 
 from __future__ import annotations
 
 from functools import partial
 
 import torch
-from segment_anything.modeling import ImageEncoderViT, MaskDecoder, PromptEncoder, TwoWayTransformer
+from segment_anything.modeling import (
+    ImageEncoderViT,
+    MaskDecoder,
+    PromptEncoder,
+    TwoWayTransformer,
+)
 from torch import Tensor, nn
 
 from rose_model.config import SamConfig
 
 
 class Sam(nn.Module):
-    """SAM in the two steps that ROSE uses: ``encode`` an image once, ``decode`` many mask embeddings."""
+    """SAM in the two steps that ROSE uses: ``encode`` an image once, ``decode`` many mask
+    embeddings.
+    """
 
     def __init__(self, config: SamConfig) -> None:
         super().__init__()
@@ -57,12 +66,14 @@ class Sam(nn.Module):
         return embeddings
 
     def decode(self, mask_embedding: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
-        """Low-resolution mask logits ``[N, 4h, 4w]`` and predicted IoU ``[N]`` for mask embeddings ``[N, C]``.
+        """Low-resolution mask logits ``[N, 4h, 4w]`` and predicted IoU ``[N]`` for mask embeddings
+        ``[N, C]``.
 
-        ``image_embeddings``: ``[1, C, h, w]`` for one image, or ``[N, C, h, w]`` with each row's own image.  As in
-        LISA the embedding is the only sparse prompt, without position or type code, and the dense prompt is
-        ``no_mask_embed``; only mask token 0 is read.  One image is not repeated for N prompts: it is broadcast
-        until the first image-to-token attention makes its tokens differ.
+        ``image_embeddings``: ``[1, C, h, w]`` for one image, or ``[N, C, h, w]`` with each row's
+        own image.  As in LISA the embedding is the only sparse prompt, without position or type
+        code, and the dense prompt is ``no_mask_embed``; only mask token 0 is read.  One image is
+        not repeated for N prompts: it is broadcast until the first image-to-token attention makes
+        its tokens differ.
         """
         decoder, prompts = self.mask_decoder, mask_embedding[:, None]
         tokens = torch.cat((decoder.iou_token.weight, decoder.mask_tokens.weight))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 from rich.text import Text
+
 from rose_model.errors import DataError
 from rose_model.records import Segment, Segmentation
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+
 from rose_model.cli.output import (
     read_rgb,
     segmentation_to_dict,

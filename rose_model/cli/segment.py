@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+
 from rose_model.cli.output import read_rgb, segments_table, write_json, write_rgb
 from rose_model.cli.output import segmentation_to_dict as to_dict
 from rose_model.overlay import draw_overlay

@@ -14,8 +14,12 @@ from rose_model.training.run import run_training
 
 def train(
     preset: Annotated[str, typer.Option(help='Size of the model and its recipe.')] = 'nano',
-    out: Annotated[Path | None, typer.Option(help='Folder of the run; runs/PRESET by default.')] = None,
-    resume: Annotated[bool, typer.Option('--resume', help='Go on with the run in that folder.')] = False,
+    out: Annotated[
+        Path | None, typer.Option(help='Folder of the run; runs/PRESET by default.')
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option('--resume', help='Go on with the run in that folder.')
+    ] = False,
 ) -> None:
     """Train a model from scratch on procedural streets, with a progress bar and exact resume."""
     if preset not in RECIPES:

@@ -1,4 +1,6 @@
-"""Masks with the faults that a refinement has to mend: holes and patches, and shrunk or stretched shapes."""
+"""Masks with the faults that a refinement has to mend: holes and patches, and shrunk or stretched
+shapes.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ _TRIES = 8
 def defective_mask(
     mask: NDArray[np.bool_], rng: np.random.Generator, iou: tuple[float, float] = (0.3, 0.95)
 ) -> NDArray[np.bool_]:
-    """A damaged copy of a mask ``[H, W]`` whose IoU with it falls into the range; the nearest try otherwise."""
+    """A damaged copy of a mask ``[H, W]`` whose IoU with it falls into the range; the nearest try
+    otherwise.
+    """
     target = rng.uniform(*iou)
     damage = (_stretch, _perturb)[rng.integers(2)]
     best, best_gap = mask, abs(1 - target)
@@ -51,7 +55,9 @@ def _stretch(
 def _perturb(
     mask: NDArray[np.bool_], target: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Dilate or erode inside random rectangles until the target is reached (after CascadePSP's idea)."""
+    """Dilate or erode inside random rectangles until the target is reached (after CascadePSP's
+    idea).
+    """
     damaged = mask.astype(np.uint8)
     ys, xs = np.nonzero(mask)
     top, left, bottom, right = ys.min(), xs.min(), ys.max() + 1, xs.max() + 1

@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 VOID = 255
-"""Index in ``Sample.index_map`` of pixels that nobody has labelled: never a positive, never a negative."""
+"""Index in ``Sample.index_map`` of pixels that nobody has labelled: never a positive, never a
+negative.
+"""
 
 
 @dataclass(frozen=True)
 class LabelledRegion:
     """A thing or one stuff class of an image.
 
-    ``attribute`` is empty where the name is the noun alone.  ``occlusion`` is the hidden share in [0, 1] of what
-    would be visible in the image without the things in front.
+    ``attribute`` is empty where the name is the noun alone.  ``occlusion`` is the hidden share in
+    [0, 1] of what would be visible in the image without the things in front.
     """
 
     noun: str
@@ -34,8 +36,8 @@ class LabelledRegion:
 class Sample:
     """An image with its regions.
 
-    ``image``: uint8 RGB ``[H, W, 3]``.  ``index_map``: uint8 ``[H, W]``, each pixel the index of its region in
-    ``regions``, or ``VOID``; visible parts only, so regions never overlap.
+    ``image``: uint8 RGB ``[H, W, 3]``.  ``index_map``: uint8 ``[H, W]``, each pixel the index of
+    its region in ``regions``, or ``VOID``; visible parts only, so regions never overlap.
     """
 
     image: NDArray[np.uint8]

@@ -1,4 +1,6 @@
-"""The ground and the background of a procedural street: sky, buildings, grass, pavement, road with lanes."""
+"""The ground and the background of a procedural street: sky, buildings, grass, pavement, road with
+lanes.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,8 @@ STUFF = ('sky', 'building', 'grass', 'pavement', 'road')
 class View:
     """The camera's view of the street, in shares of the image's width and height.
 
-    ``horizon`` and ``vanishing_x``: where the road ends.  ``road_left``, ``road_right``: its edges on the lower
-    image border.  ``pavement``: width of the pavement there.
+    ``horizon`` and ``vanishing_x``: where the road ends.  ``road_left``, ``road_right``: its edges
+    on the lower image border.  ``pavement``: width of the pavement there.
     """
 
     horizon: float
@@ -38,14 +40,18 @@ class View:
         )
 
     def ground_x(self, lateral: float, depth: float) -> float:
-        """Image x of a ground point: ``lateral`` is its x on the lower border, ``depth`` 1 there and 0 far away."""
+        """Image x of a ground point: ``lateral`` is its x on the lower border, ``depth`` 1 there
+        and 0 far away.
+        """
         return self.vanishing_x + (lateral - self.vanishing_x) * depth
 
 
 def draw_backdrop(
     view: View, size: tuple[int, int], rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8]]:
-    """Image float32 RGB ``[H, W, 3]`` in 0..255 and label map uint8 ``[H, W]`` of indices into ``STUFF``."""
+    """Image float32 RGB ``[H, W, 3]`` in 0..255 and label map uint8 ``[H, W]`` of indices into
+    ``STUFF``.
+    """
     height, width = size
     image = np.zeros((height, width, 3), np.float32)
     labels = np.zeros((height, width), np.uint8)
@@ -95,7 +101,10 @@ def _draw_windows(wall: NDArray[np.float32], rng: np.random.Generator) -> None:
     for row in range(rows):
         for column in range(columns):
             y, x = int((row + 0.3) * height / rows), int((column + 0.3) * width / columns)
-            wall[y : y + max(1, int(height / rows * 0.45)), x : x + max(1, int(width / columns * 0.45))] = shade
+            wall[
+                y : y + max(1, int(height / rows * 0.45)),
+                x : x + max(1, int(width / columns * 0.45)),
+            ] = shade
 
 
 def _paint_ground(
@@ -140,7 +149,10 @@ def _draw_lanes(image: NDArray[np.float32], view: View, rng: np.random.Generator
             # equal lengths on the ground shrink with the depth in the image
             near, far = 0.62 ** (dash + phase), 0.62 ** (dash + phase + 0.45)
             corners = [
-                (view.ground_x(lateral + side, depth) * width, (view.horizon + depth * span) * height)
+                (
+                    view.ground_x(lateral + side, depth) * width,
+                    (view.horizon + depth * span) * height,
+                )
                 for depth, side in ((near, -0.008), (near, 0.008), (far, 0.008), (far, -0.008))
             ]
             cv2.fillPoly(image, [np.rint(corners).astype(np.int32)], (225, 225, 220))

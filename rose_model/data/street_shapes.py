@@ -1,4 +1,6 @@
-"""How each thing of a procedural street looks: flat shapes in unit coordinates, (0, 0) top left, (1, 1) bottom right."""
+"""How each thing of a procedural street looks: flat shapes in unit coordinates, (0, 0) top left,
+(1, 1) bottom right.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ _SKIN: tuple[Colour, ...] = ((235, 195, 165), (200, 150, 115), (140, 95, 65), (9
 
 @dataclass(frozen=True)
 class Paint:
-    """The look of one instance: the attribute in words, its main colour, and the second one of a pattern."""
+    """The look of one instance: the attribute in words, its main colour, and the second one of a
+    pattern.
+    """
 
     attribute: str
     colour: Colour
@@ -40,7 +44,9 @@ class Paint:
 
 
 class Canvas:
-    """A small picture with its mask, drawn part by part; ``rgb`` float32 ``[h, w, 3]``, ``mask`` uint8 0 or 1."""
+    """A small picture with its mask, drawn part by part; ``rgb`` float32 ``[h, w, 3]``, ``mask``
+    uint8 0 or 1.
+    """
 
     def __init__(self, height: int, width: int, paint: Paint) -> None:
         self.rgb = np.zeros((height, width, 3), np.float32)
@@ -100,9 +106,13 @@ class Canvas:
         period = max(height, width) / 7
         y, x = np.ogrid[:height, :width]
         if self.paint.attribute == 'striped':
-            stripes: NDArray[np.bool_] = np.broadcast_to((x + 0 * y) % period < period / 2, (height, width))
+            stripes: NDArray[np.bool_] = np.broadcast_to(
+                (x + 0 * y) % period < period / 2, (height, width)
+            )
             return stripes
-        return (x % period - period / 2) ** 2 + (y % period - period / 2) ** 2 < (period * 0.32) ** 2
+        return (x % period - period / 2) ** 2 + (y % period - period / 2) ** 2 < (
+            period * 0.32
+        ) ** 2
 
 
 def _wheels(canvas: Canvas, centres: Sequence[float], radius: float, aspect: float) -> None:
@@ -168,7 +178,12 @@ def draw_bicycle(canvas: Canvas, aspect: float, rng: np.random.Generator) -> Non
     for x in (0.22, 0.78):
         canvas.ellipse(x, 1 - radius, radius / aspect, radius, _TYRE)
         canvas.ellipse(x, 1 - radius, radius / aspect * 0.76, radius * 0.76, (165, 168, 170))
-    joints = {'rear': (0.22, 0.67), 'pedal': (0.47, 0.7), 'seat': (0.4, 0.25), 'head': (0.68, 0.22)}
+    joints = {
+        'rear': (0.22, 0.67),
+        'pedal': (0.47, 0.7),
+        'seat': (0.4, 0.25),
+        'head': (0.68, 0.22),
+    }
     pairs = (
         ('rear', 'pedal'),
         ('rear', 'seat'),

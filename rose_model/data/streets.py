@@ -1,6 +1,8 @@
-"""Procedural street scenes: seeded images with visible-part masks and names, as many as anybody wants.
+"""Procedural street scenes: seeded images with visible-part masks and names, as many as anybody
+wants.
 
-Everything of a scene follows from its seed: layout, things, attributes, texture and camera.  A scene can be played:
+Everything of a scene follows from its seed: layout, things, attributes, texture and camera.  A
+scene can be played:
 ``time_s`` moves its things along the street, so that consecutive frames belong together.
 """
 
@@ -24,7 +26,9 @@ _VEHICLE = ('red', 'orange', 'yellow', 'green', 'blue', 'purple', 'white', 'blac
 
 @dataclass(frozen=True)
 class ThingKind:
-    """A noun with its attributes and sizes; ``height_m`` and ``aspects`` (width / height) are ranges to draw from."""
+    """A noun with its attributes and sizes; ``height_m`` and ``aspects`` (width / height) are
+    ranges to draw from.
+    """
 
     attributes: tuple[str, ...]
     height_m: tuple[float, float]
@@ -51,17 +55,27 @@ THINGS: dict[str, ThingKind] = {
         'any',
         0.03,
     ),
-    'traffic light': ThingKind(('red', 'yellow', 'green'), (2.2, 2.9), ((0.2, 0.26),), 'side', 0.0),
+    'traffic light': ThingKind(
+        ('red', 'yellow', 'green'), (2.2, 2.9), ((0.2, 0.26),), 'side', 0.0
+    ),
     'sign': ThingKind(('red', 'yellow', 'blue', 'green'), (1.9, 2.4), ((0.5, 0.6),), 'side', 0.0),
-    'cone': ThingKind(('red', 'orange', 'yellow', 'striped'), (0.8, 1.1), ((0.65, 0.85),), 'any', 0.0),
-    'tree': ThingKind(('green', 'yellow', 'orange', 'red'), (2.8, 3.8), ((0.6, 0.85),), 'side', 0.0),
-    'dog': ThingKind(('black', 'white', 'brown', 'orange'), (0.8, 1.1), ((1.3, 1.6),), 'any', 0.03),
+    'cone': ThingKind(
+        ('red', 'orange', 'yellow', 'striped'), (0.8, 1.1), ((0.65, 0.85),), 'any', 0.0
+    ),
+    'tree': ThingKind(
+        ('green', 'yellow', 'orange', 'red'), (2.8, 3.8), ((0.6, 0.85),), 'side', 0.0
+    ),
+    'dog': ThingKind(
+        ('black', 'white', 'brown', 'orange'), (0.8, 1.1), ((1.3, 1.6),), 'any', 0.03
+    ),
 }
 
 
 @dataclass(frozen=True)
 class Placed:
-    """A thing on the ground: ``lateral`` as in ``View.ground_x``, ``depth`` in (0, 1.1], nearest at 1."""
+    """A thing on the ground: ``lateral`` as in ``View.ground_x``, ``depth`` in (0, 1.1], nearest
+    at 1.
+    """
 
     noun: str
     attribute: str
@@ -89,7 +103,8 @@ def render_scene(
     things: tuple[int, int] = (2, 8),
     time_s: float = 0.0,
 ) -> Sample:
-    """The scene of that seed at ``size = (H, W)`` pixels, with between ``things[0]`` and ``things[1]`` things.
+    """The scene of that seed at ``size = (H, W)`` pixels, with between ``things[0]`` and
+    ``things[1]`` things.
 
     Raises:
         ValueError: the image is smaller than 24 x 24 pixels.
@@ -111,7 +126,9 @@ def render_scene(
 def _place_things(
     view: View, size: tuple[int, int], count: int, rng: np.random.Generator
 ) -> list[Placed]:
-    """Things from far to near; one that would hide most of another, or be hidden by it, is placed anew."""
+    """Things from far to near; one that would hide most of another, or be hidden by it, is placed
+    anew.
+    """
     placed: list[Placed] = []
     for _ in range(count * 6):
         if len(placed) == count:

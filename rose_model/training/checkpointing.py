@@ -27,7 +27,9 @@ class TrainingState:
 
 
 def save_state(folder: Path, state: TrainingState) -> None:
-    """Write the state beside the old one, flush it to the disk, then put it in the old one's place."""
+    """Write the state beside the old one, flush it to the disk, then put it in the old one's
+    place.
+    """
     partial = folder / (STATE_FILE + '.partial')
     with partial.open('wb') as file:
         torch.save(asdict(state), file)
@@ -44,7 +46,9 @@ def load_state(folder: Path) -> TrainingState:
     """
     path = folder / STATE_FILE
     if not path.is_file():
-        raise CheckpointError(f'{path} is missing; there is no run to resume, start without --resume.')
+        raise CheckpointError(
+            f'{path} is missing; there is no run to resume, start without --resume.'
+        )
     try:
         return TrainingState(**torch.load(path, map_location='cpu', weights_only=True))
     except (UnpicklingError, RuntimeError, EOFError, TypeError) as error:

@@ -8,7 +8,9 @@ from rose_model.data.street_backdrop import STUFF
 from rose_model.data.streets import THINGS
 from rose_model.instructions import ALL_REGIONS, FOREGROUND, REFINEMENTS, with_box
 
-_QUESTION = 'USER: Please decode this linguistic embedding into a noun concept. ASSISTANT: Sure, it is'
+_QUESTION = (
+    'USER: Please decode this linguistic embedding into a noun concept. ASSISTANT: Sure, it is'
+)
 _USER_WORDS = (
     'this is a bus, not a car',
     'include the whole car',
@@ -20,8 +22,12 @@ _USER_WORDS = (
 
 
 def street_corpus() -> Iterator[str]:
-    """Names, prompts and instructions of the street tasks, and plain sentences such as users write."""
-    names = [f'{attribute} {noun}' for noun, kind in THINGS.items() for attribute in kind.attributes]
+    """Names, prompts and instructions of the street tasks, and plain sentences such as users
+    write.
+    """
+    names = [
+        f'{attribute} {noun}' for noun, kind in THINGS.items() for attribute in kind.attributes
+    ]
     for name in (*names, *STUFF):
         yield from [f'{_QUESTION} {name}'] * 4
         for sentences in REFINEMENTS.values():

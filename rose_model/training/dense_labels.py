@@ -1,7 +1,8 @@
-"""First stage of training from scratch: the vision tower alone learns which noun and colour covers each patch.
+"""First stage of training from scratch: the vision tower alone learns which noun and colour covers
+each patch.
 
-It stands in for SigLIP's pretraining, which larger models bring along.  A model that starts from nothing learns
-masks quickly but hardly any noun without it (docs/paper_map.md).
+It stands in for SigLIP's pretraining, which larger models bring along.  A model that starts from
+nothing learns masks quickly but hardly any noun without it (docs/paper_map.md).
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
-from rose_model.config import RoseConfig
 from rose_model.backbones.lmm import VisionTower
+from rose_model.config import RoseConfig
 from rose_model.data.sample import VOID, Sample
 from rose_model.data.street_backdrop import STUFF
 from rose_model.data.streets import THINGS, render_scene
@@ -23,11 +24,14 @@ ATTRIBUTES = tuple(sorted({a for kind in THINGS.values() for a in kind.attribute
 IGNORE = -100
 RENDER_SIZE = (192, 256)
 STUFF_WEIGHT = 0.2
-"""Weight of a stuff noun against a thing's: most patches are stuff, and stuff is learned at once."""
+"""Weight of a stuff noun against a thing's: most patches are stuff, and stuff is learned at once.
+"""
 
 
 class DenseLabelStreets(Dataset[tuple[Tensor, Tensor, Tensor]]):
-    """Scene ``index`` as pixels uint8 ``[3, L, L]``, and the noun and attribute index of each patch, int64 ``[P]``."""
+    """Scene ``index`` as pixels uint8 ``[3, L, L]``, and the noun and attribute index of each
+    patch, int64 ``[P]``.
+    """
 
     def __init__(self, config: RoseConfig, first_seed: int, length: int) -> None:
         self._side, self._grid = config.vision.input_size, config.vision.grid_size
@@ -47,7 +51,9 @@ class DenseLabelStreets(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 def patch_labels(sample: Sample, grid_size: int) -> tuple[Tensor, Tensor]:
-    """Noun and attribute index under the centre of each patch, int64 ``[P]``; ``IGNORE`` where there is none."""
+    """Noun and attribute index under the centre of each patch, int64 ``[P]``; ``IGNORE`` where
+    there is none.
+    """
     height, width = sample.index_map.shape
     steps = (np.arange(grid_size) + 0.5) / grid_size
     centres = sample.index_map[np.ix_((steps * height).astype(int), (steps * width).astype(int))]
@@ -62,7 +68,9 @@ def patch_labels(sample: Sample, grid_size: int) -> tuple[Tensor, Tensor]:
 
 
 class DenseLabeller(nn.Module):
-    """A vision tower with one linear layer for nouns and one for attributes; the layers are thrown away later."""
+    """A vision tower with one linear layer for nouns and one for attributes; the layers are thrown
+    away later.
+    """
 
     def __init__(self, vision_tower: VisionTower) -> None:
         super().__init__()
@@ -75,12 +83,16 @@ class DenseLabeller(nn.Module):
         self.register_buffer('noun_weight', torch.tensor(weight), persistent=False)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of nouns ``[B, P, 15]`` and of attributes ``[B, P, A]`` for uint8 ``[B, 3, L, L]``."""
+        """Logits of nouns ``[B, P, 15]`` and of attributes ``[B, P, A]`` for uint8 ``[B, 3, L,
+        L]``.
+        """
         features = self.norm(self.vision_tower(normalise_lmm(pixels)))
         return self.nouns(features), self.attributes(features)
 
     def losses(self, pixels: Tensor, nouns: Tensor, attributes: Tensor) -> dict[str, Tensor]:
-        """``loss_noun``, ``loss_attribute``, and the accuracies on things ``noun`` and ``attribute`` in [0, 1]."""
+        """``loss_noun``, ``loss_attribute``, and the accuracies on things ``noun`` and
+        ``attribute`` in [0, 1].
+        """
         noun_logits, attribute_logits = (logits.float().flatten(0, 1) for logits in self(pixels))
         nouns, attributes = nouns.flatten(), attributes.flatten()
         on_thing = attributes != IGNORE

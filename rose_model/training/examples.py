@@ -1,4 +1,5 @@
-"""From a labelled image to one example of a task: dense segmentation, foreground only, or a refinement.
+"""From a labelled image to one example of a task: dense segmentation, foreground only, or a
+refinement.
 
 Everything random in an example follows from its index, so that a training run resumes exactly.
 """
@@ -44,11 +45,12 @@ BOX_JITTER = 0.1
 class Example:
     """One example; G regions of the task, K positive patches.
 
-    ``lmm_pixels``: uint8 ``[3, L, L]``.  ``mask_channel``: float ``[1, L, L]``.  ``sam_pixels``: uint8 ``[3, h, w]``.
-    ``is_positive``, ``is_negative``, ``may_be_hard``: bool ``[P]``; the last marks patches that may serve as hard
-    negatives.  ``patches``: int64 ``[G]``, one positive patch a region.  ``masks``: float ``[G, M, M]`` in [0, 1], in
-    SAM's padded frame at the resolution of the mask logits; ``is_content``: bool ``[M, M]``, what is neither padding
-    nor void.  ``names``: token ids of each region.
+    ``lmm_pixels``: uint8 ``[3, L, L]``.  ``mask_channel``: float ``[1, L, L]``.  ``sam_pixels``:
+    uint8 ``[3, h, w]``. ``is_positive``, ``is_negative``, ``may_be_hard``: bool ``[P]``; the last
+    marks patches that may serve as hard negatives.  ``patches``: int64 ``[G]``, one positive patch
+    a region.  ``masks``: float ``[G, M, M]`` in [0, 1], in SAM's padded frame at the resolution of
+    the mask logits; ``is_content``: bool ``[M, M]``, what is neither padding nor void.  ``names``:
+    token ids of each region.
     """
 
     lmm_pixels: Tensor
@@ -92,7 +94,9 @@ class ExampleDataset(Dataset[Example]):
 
 @dataclass(frozen=True)
 class _Task:
-    """What an example asks for: an instruction about the regions ``indices``, and the mask to be refined."""
+    """What an example asks for: an instruction about the regions ``indices``, and the mask to be
+    refined.
+    """
 
     instruction: str
     indices: tuple[int, ...]
@@ -114,19 +118,25 @@ def make_example(
     free = ~is_positive & ~assignment.void_patch
     if task.mask is not None or len(task.indices) == 1:
         free &= ~assignment.window_of_patch  # of the one object asked for: neither right nor wrong
-    uniform = rng.permutation(np.flatnonzero(free))[: max(MIN_NEGATIVES, 3 * is_positive.sum()) // 2]
+    uniform = rng.permutation(np.flatnonzero(free))[
+        : max(MIN_NEGATIVES, 3 * is_positive.sum()) // 2
+    ]
     is_negative = np.zeros(grid * grid, bool)
     is_negative[uniform] = True
     masks, is_content = _targets(sample, found, views, config)
     return Example(
         lmm_pixels=views.lmm_pixels,
-        mask_channel=torch.zeros(1, side, side) if task.mask is None else squash_mask(task.mask, side),
+        mask_channel=torch.zeros(1, side, side)
+        if task.mask is None
+        else squash_mask(task.mask, side),
         sam_pixels=views.sam_pixels,
         prompt=prompter.perception(task.instruction),
         is_positive=torch.from_numpy(is_positive),
         is_negative=torch.from_numpy(is_negative),
         may_be_hard=torch.from_numpy(free),
-        patches=torch.tensor([int(rng.choice(np.flatnonzero(owner == index))) for index in found]).long(),
+        patches=torch.tensor(
+            [int(rng.choice(np.flatnonzero(owner == index))) for index in found]
+        ).long(),
         masks=masks,
         is_content=is_content,
         names=tuple(prompter.name(sample.regions[index].name) for index in found),
@@ -186,7 +196,9 @@ def _targets(
     masks = np.zeros((len(indices), side, side), np.float32)
     for row, index in enumerate(indices):
         region = sample.mask(index).astype(np.float32)
-        masks[row, :height, :width] = cv2.resize(region, (width, height), interpolation=cv2.INTER_AREA)
+        masks[row, :height, :width] = cv2.resize(
+            region, (width, height), interpolation=cv2.INTER_AREA
+        )
     content = np.zeros((side, side), bool)
     known = (sample.index_map != VOID).astype(np.uint8)
     content[:height, :width] = cv2.resize(known, (width, height), interpolation=cv2.INTER_NEAREST)

@@ -38,7 +38,9 @@ class Losses:
 
 
 def compute_losses(rose: Rose, examples: Sequence[Example], prompt: CategoryPrompt) -> Losses:
-    """Forward pass and objectives of a batch.  A batch without any region keeps every loss at zero, with a graph."""
+    """Forward pass and objectives of a batch.  A batch without any region keeps every loss at
+    zero, with a graph.
+    """
     device = rose.device
     pixels = torch.stack([example.lmm_pixels for example in examples]).to(device)
     channel = torch.stack([example.mask_channel for example in examples]).to(device)
@@ -55,7 +57,9 @@ def compute_losses(rose: Rose, examples: Sequence[Example], prompt: CategoryProm
     patches = torch.cat([example.patches for example in examples]).to(device)
     chosen = embedding[rows, patches]
     image_embeddings = rose.sam.encode(normalise_sam(sam_pixels, rose.config.sam.input_size))
-    logits, score = rose.sam.decode(rose.patch_analyzer.mask_embedding(chosen), image_embeddings[rows])
+    logits, score = rose.sam.decode(
+        rose.patch_analyzer.mask_embedding(chosen), image_embeddings[rows]
+    )
     masks = torch.cat([example.masks for example in examples]).to(device)
     content = torch.stack([example.is_content for example in examples]).to(device)[rows]
     bce, dice, iou = mask_losses(logits.float(), masks, content)
@@ -71,10 +75,11 @@ def compute_losses(rose: Rose, examples: Sequence[Example], prompt: CategoryProm
 
 
 def objectness_loss(logits: Tensor, examples: Sequence[Example]) -> Tensor:
-    """Binary cross entropy over all positive patches and as many negatives as three times their number, or 64.
+    """Binary cross entropy over all positive patches and as many negatives as three times their
+    number, or 64.
 
-    Half of the negatives are the highest-scoring free patches, half are drawn at random.  ``logits``: ``[B, P]``.
-    The mean is taken over each image, then over the batch.
+    Half of the negatives are the highest-scoring free patches, half are drawn at random.
+    ``logits``: ``[B, P]``. The mean is taken over each image, then over the batch.
     """
     per_image = []
     for logit, example in zip(logits, examples, strict=True):
@@ -87,7 +92,9 @@ def objectness_loss(logits: Tensor, examples: Sequence[Example]) -> Tensor:
         negative[ranked[hard[ranked]]] = True
         used = positive | negative
         per_image.append(
-            functional.binary_cross_entropy_with_logits(logit[used], positive[used].to(logit.dtype))
+            functional.binary_cross_entropy_with_logits(
+                logit[used], positive[used].to(logit.dtype)
+            )
         )
     return torch.stack(per_image).mean()
 
@@ -101,7 +108,9 @@ def mask_losses(logits: Tensor, masks: Tensor, content: Tensor) -> tuple[Tensor,
     bce = functional.binary_cross_entropy_with_logits(logits, masks, reduction='none')
     bce = (bce * inside).sum((1, 2)) / inside.sum((1, 2)).clamp(min=1)
     probability, target = logits.sigmoid() * inside, masks * inside
-    dice = 1 - (2 * (probability * target).sum((1, 2)) + 1) / (probability + target).sum((1, 2)).add(1)
+    dice = 1 - (2 * (probability * target).sum((1, 2)) + 1) / (probability + target).sum(
+        (1, 2)
+    ).add(1)
     predicted, actual = (logits > 0) & content, (masks > 0.5) & content
     union = (predicted | actual).sum((1, 2)).clamp(min=1)
     iou = (predicted & actual).sum((1, 2)) / union

@@ -13,8 +13,9 @@ Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 class StageRecipe(BaseModel):
     """One stage: AdamW with linear warm-up and cosine decay to ``final_rate`` of the peak.
 
-    ``first_scene``: the number of the first training scene; a stage reads ``steps * batch_size`` scenes from there.
-    ``vision_rate``: the learning rate of the vision tower, as a share of the others'.
+    ``first_scene``: the number of the first training scene; a stage reads ``steps * batch_size``
+    scenes from there. ``vision_rate``: the learning rate of the vision tower, as a share of the
+    others'.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
@@ -32,7 +33,9 @@ class StageRecipe(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A whole training run from scratch: the vision tower alone on dense labels, then the whole model."""
+    """A whole training run from scratch: the vision tower alone on dense labels, then the whole
+    model.
+    """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
 

@@ -28,7 +28,9 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
         TrainingError: the loss stayed non-finite.
     """
     if not resume and (folder / STATE_FILE).exists():
-        raise ConfigError(f'{folder} holds a training run; add --resume, or choose another folder.')
+        raise ConfigError(
+            f'{folder} holds a training run; add --resume, or choose another folder.'
+        )
     state = load_state(folder) if resume else None
     folder.mkdir(parents=True, exist_ok=True)
     (folder / 'recipe.json').write_text(recipe.model_dump_json(indent=2) + '\n', encoding='utf-8')

@@ -19,8 +19,9 @@ _RESCUE_RADIUS = 2
 class Assignment:
     """``region_of_patch``: int64 ``[P]``, the index of the region that each patch answers for, or -1.
 
-    ``window_of_patch``: bool ``[P]``, patches beside a region's centre, whatever their role.  ``void_patch``: bool
-    ``[P]``, patches whose centre nobody has labelled.  ``lost``: regions that no patch answers for.
+    ``window_of_patch``: bool ``[P]``, patches beside a region's centre, whatever their role.
+    ``void_patch``: bool ``[P]``, patches whose centre nobody has labelled.  ``lost``: regions that
+    no patch answers for.
     """
 
     region_of_patch: NDArray[np.int64]
@@ -38,10 +39,11 @@ def mass_centre(mask: NDArray[np.bool_]) -> tuple[float, float]:
 def assign_patches(
     sample: Sample, indices: tuple[int, ...], config: SuperPatchConfig, grid_size: int
 ) -> Assignment:
-    """Give each of the regions ``indices`` its patches: 3 x 3 around its mass centre, those of its role only.
+    """Give each of the regions ``indices`` its patches: 3 x 3 around its mass centre, those of its
+    role only.
 
-    A patch wanted by two regions goes to the one whose centre is nearer, then to the smaller.  A region left without
-    any gets the nearest free patch of its role within two steps, or is lost.
+    A patch wanted by two regions goes to the one whose centre is nearer, then to the smaller.  A
+    region left without any gets the nearest free patch of its role within two steps, or is lost.
     """
     roles = role_map(config, grid_size)
     owner = np.full((grid_size, grid_size), -1, np.int64)

@@ -1,7 +1,8 @@
 """The training loop: one stage after the other, resumable at any step.
 
-Nothing random happens in a step: everything random in an example follows from its number.  So the weights after N
-steps, and the exact continuation of a stopped run, need no state but parameters, optimizer, average and step.
+Nothing random happens in a step: everything random in an example follows from its number.  So the
+weights after N steps, and the exact continuation of a stopped run, need no state but parameters,
+optimizer, average and step.
 """
 
 from __future__ import annotations
@@ -109,7 +110,9 @@ class Trainer:
         batch: Any,
         optimizer: torch.optim.Optimizer,
     ) -> dict[str, float] | None:
-        """One step of the optimizer; ``None`` where the loss was not finite and nothing was changed."""
+        """One step of the optimizer; ``None`` where the loss was not finite and nothing was
+        changed.
+        """
         rate = recipe.learning_rate * schedule(step, recipe)
         for group in optimizer.param_groups:
             group['lr'] = rate * group['share']
@@ -151,7 +154,9 @@ def _average(average: nn.Module, module: nn.Module, decay: float) -> None:
 
 
 class _Log:
-    """Means of the figures over the last steps: a line of JSON, and a few words for the progress bar."""
+    """Means of the figures over the last steps: a line of JSON, and a few words for the progress
+    bar.
+    """
 
     def __init__(self, path: Path, stage: str) -> None:
         self._path, self._stage = path, stage
