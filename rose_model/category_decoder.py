@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,9 +44,8 @@ class CategoryDecoder:
         device = language_model.lm_head.weight.device
         with torch.inference_mode():
             before = torch.tensor([prompt.before], device=device)
-            cache = DynamicCache(config=language_model.config)
-            language_model.model(input_ids=before, past_key_values=cache, use_cache=True)
-            self._prefix = [(layer.keys, layer.values) for layer in cache.layers]
+            self._prefix = DynamicCache(config=language_model.config)
+            language_model.model(input_ids=before, past_key_values=self._prefix, use_cache=True)
             after = torch.tensor([prompt.after], device=device)
             self._after = language_model.model.embed_tokens(after)
 
@@ -55,7 +55,8 @@ class CategoryDecoder:
         count = len(category_embedding)
         if count == 0:
             return DecodedNames([], category_embedding.new_zeros(0))
-        cache = self._expanded_prefix(count)
+        cache = copy.deepcopy(self._prefix)
+        cache.batch_repeat_interleave(count)
         after = self._after.expand(count, -1, -1)
         embeds = torch.cat((category_embedding[:, None].to(after.dtype), after), dim=1)
         ids: list[Tensor] = []
@@ -79,12 +80,6 @@ class CategoryDecoder:
         ]
         return DecodedNames(names, (log_probability / lengths).exp())
 
-    def _expanded_prefix(self, count: int) -> DynamicCache:
-        cache = DynamicCache(config=self._model.config)
-        for index, (keys, values) in enumerate(self._prefix):
-            cache.update(keys.expand(count, -1, -1, -1), values.expand(count, -1, -1, -1), index)
-        return cache
-
 
 def category_loss(
     language_model: Qwen2ForCausalLM,
@@ -92,7 +87,7 @@ def category_loss(
     category_embedding: Tensor,
     names: Sequence[Sequence[int]],
 ) -> Tensor:
-    """Cross entropy of the names' tokens, each name closed by the end token (paper, Eq. 5, second term).
+    """Cross entropy of the names' tokens and their end tokens (paper, Eq. 5, second term).
 
     ``category_embedding``: ``[N, D]`` with N > 0; ``names``: N rows of ids from ``Prompter.name``.
     """

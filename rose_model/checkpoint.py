@@ -84,7 +84,7 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
     config = check_folder(model)
     rose = build_rose(config)
     with safe_open(folder / WEIGHTS_FILE, framework='pt') as file:
-        state = {name: file.get_tensor(name) for name in file.keys()}
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     rose.load_state_dict(state, strict=False)  # names and shapes have been compared above
     rose.requires_grad_(False).eval()
     digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
@@ -120,7 +120,7 @@ def _stored(rose: Rose) -> dict[str, Tensor]:
 def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
     try:
         with safe_open(path, framework='pt') as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
+            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f'{path} is damaged or no safetensors file: {error}.') from error
     missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())

@@ -47,7 +47,8 @@ class VisionConfig(_Frozen):
     def _check(self) -> Self:
         if self.input_size % self.patch_size:
             raise ValueError(
-                f'input_size must be a multiple of patch_size, got {self.input_size} and {self.patch_size}.'
+                f'input_size must be a multiple of patch_size, got {self.input_size} and '
+                f'{self.patch_size}.'
             )
         if self.stem == 'convolutional' and self.patch_size != 8:
             raise ValueError(
@@ -101,7 +102,7 @@ class SamConfig(_Frozen):
 
 
 class SuperPatchConfig(_Frozen):
-    """Roles of patches: rows of letters S, M, L, T (stuff) that repeat over the grid; empty for no roles.
+    """Roles of patches: rows of letters S, M, L, T (stuff), repeated over the grid; () for none.
 
     A thing is small below ``small_area`` and medium below ``medium_area``, as shares of the image:
     COCO's 32 and 96 pixels squared in 640 x 480.

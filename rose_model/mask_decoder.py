@@ -1,4 +1,4 @@
-"""Dense mask prediction: mask embeddings to low-resolution mask logits (paper, Sec. 3.3, Eq. 3)."""
+"""Dense mask prediction: mask embeddings to low-resolution mask logits (paper, Eq. 3)."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def decode_masks(sam: Sam, mask_embedding: Tensor, image_embeddings: Tensor) -> 
         side = sam.config.mask_size
         empty = torch.zeros(0, side, side, device=mask_embedding.device)
         return LowResolutionMasks(empty, empty[:, 0, 0])
-    decoded = [sam.decode(chunk, image_embeddings) for chunk in mask_embedding.split(CHUNK)]
+    decoded = [sam.decode(chunk, image_embeddings) for chunk in torch.split(mask_embedding, CHUNK)]
     logits = torch.cat([logits.float() for logits, _ in decoded])
     scores = torch.cat([scores.float() for _, scores in decoded])
     return LowResolutionMasks(logits, scores.clamp(0, 1))

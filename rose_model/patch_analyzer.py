@@ -27,7 +27,7 @@ class PatchAnalyzer(nn.Module):
         self.siglip_head = _mlp(width, siglip_width)
         self.category_norm = nn.LayerNorm(width)
         nn.init.constant_(self.category_norm.weight, _TOKEN_SCALE)
-        nn.init.constant_(self.objectness_head[-1].bias, _FIRST_OBJECTNESS)
+        nn.init.constant_(self.objectness_head.get_parameter('2.bias'), _FIRST_OBJECTNESS)
 
     def objectness_logit(self, object_embedding: Tensor) -> Tensor:
         """``[..., D]`` to ``[...]``, before the sigmoid."""

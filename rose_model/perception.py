@@ -110,7 +110,7 @@ class PatchPerception(nn.Module):
         if self.attention != 'prefix':
             output = model(inputs_embeds=embeds, use_cache=False)
         elif all(prefix == embeds.shape[1] for prefix in prefixes):
-            # Nothing but prefix: bidirectional without a mask tensor, so that the fast kernels apply.
+            # Nothing but prefix: bidirectional without a mask tensor, so that fast kernels apply.
             output = model(inputs_embeds=embeds, use_cache=False, is_causal=False)
         else:
             mask = prefix_mask(prefixes, embeds.shape[1]).to(embeds.device)

@@ -68,7 +68,8 @@ def check_image(image: NDArray[np.uint8]) -> None:
     """
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise ImageError(
-            f'An image is uint8 RGB [H, W, 3] with H, W > 0, got {image.dtype} {list(image.shape)}.'
+            f'An image is uint8 RGB [H, W, 3] with H, W > 0, got {image.dtype} '
+            f'{list(image.shape)}.'
         )
 
 
@@ -94,8 +95,8 @@ def resize(image: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]
         return image
     shrinks = size[0] * size[1] < image.shape[0] * image.shape[1]
     how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    resized: NDArray[np.uint8] = cv2.resize(image, (size[1], size[0]), interpolation=how)
-    return resized
+    resized = cv2.resize(image, (size[1], size[0]), interpolation=how)
+    return resized.astype(np.uint8, copy=False)
 
 
 def squash_mask(mask: NDArray[np.bool_], side: int) -> Tensor:

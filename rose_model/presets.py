@@ -1,4 +1,4 @@
-"""The three sizes of ROSE.  Only these functions know numbers; the classes are the same for all."""
+"""The three sizes of ROSE.  Only these functions know numbers; all share the same classes."""
 
 from __future__ import annotations
 

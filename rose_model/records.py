@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class PatchRole(Enum):
-    """What a patch looks for (super-patch, paper A.2); the value is its letter in a layout string."""
+    """What a patch looks for (super-patch, paper A.2); the value is its letter in a layout."""
 
     SMALL = 'S'
     MEDIUM = 'M'

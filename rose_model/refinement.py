@@ -1,4 +1,7 @@
-"""What a correction in words asks of the model (conversation-based refinement, paper, Sec. 3.4)."""
+"""Corrections in words: what is asked of the model, and what becomes of its answer.
+
+The paper's conversation-based segmentation refinement (Sec. 3.4).
+"""
 
 from __future__ import annotations
 
@@ -67,7 +70,8 @@ def check_text(text: str) -> str:
         )
     if len(stripped) > MAX_TEXT_CHARACTERS:
         raise TextTooLongError(
-            f'The correction has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} are read.'
+            f'The correction has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} '
+            'are read.'
         )
     for character in stripped:
         if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Co'} or character == '\ufffd':
@@ -116,7 +120,7 @@ def interpret(
 
 
 def allowed_patches(points: Sequence[PointHint], geometry: FrameGeometry) -> NDArray[np.bool_]:
-    """Patches that may answer, bool ``[P]``: near every foreground point, near no background point.
+    """Patches that may answer, bool ``[P]``: near every foreground, near no background point.
 
     Raises:
         InvalidRequestError: a point is outside of the image, or not a number.
@@ -127,7 +131,8 @@ def allowed_patches(points: Sequence[PointHint], geometry: FrameGeometry) -> NDA
     for point in points:
         if not (0 <= point.x < width and 0 <= point.y < height):
             raise InvalidRequestError(
-                f'The point ({point.x}, {point.y}) is outside of the image of {width} x {height} pixels.'
+                f'The point ({point.x}, {point.y}) is outside of the image of {width} x '
+                f'{height} pixels.'
             )
         distance = np.hypot(
             rows + 0.5 - point.y / height * grid, columns + 0.5 - point.x / width * grid
@@ -142,7 +147,7 @@ def allowed_patches(points: Sequence[PointHint], geometry: FrameGeometry) -> NDA
 def write_back(
     segmentation: Segmentation, request: RefinementRequest, answer: Segment, same_iou: float
 ) -> Refinement:
-    """The frame with the answer in place of the segment, or beside the others where something was missed.
+    """The frame with the answer in place of the segment, or beside the others if it was missed.
 
     What was missed but lies, by more than ``same_iou``, on a segment that is there, takes that
     segment's place.  A label that the user stated is certain: its score is 1.

@@ -22,6 +22,7 @@ from rose_model.errors import (
 from rose_model.instructions import ALL_REGIONS, Prompter
 from rose_model.mask_decoder import LowResolutionMasks, decode_masks
 from rose_model.patch_filter import select_patches
+from rose_model.perception import Perceived
 from rose_model.postprocess import CroppedMask, crop_masks, suppress_duplicates
 from rose_model.preprocess import make_views, normalise_lmm, normalise_sam, squash_mask
 from rose_model.records import (
@@ -135,7 +136,7 @@ class RoseSegmenter:
         target: RefineTarget = RefineTarget.AUTO,
         points: tuple[PointHint, ...] = (),
     ) -> Refinement:
-        """Correct a segmented frame by a sentence; an empty ``segment_id`` speaks about something missed.
+        """Correct a segmented frame by a sentence; an empty ``segment_id`` means something missed.
 
         The frame itself is not changed; the corrected one is part of the answer.
 
@@ -183,7 +184,8 @@ class RoseSegmenter:
             context.lmm_pixels[None].to(rose.device), None if mask is None else mask[None]
         )
         prompt = self._prompter.perception(instruction)
-        return rose.perception(pixels.to(rose.dtype), [prompt]).object_embedding[0]
+        perceived: Perceived = rose.perception(pixels.to(rose.dtype), [prompt])
+        return perceived.object_embedding[0]
 
     def _objectness(self, embedding: Tensor) -> Tensor:
         return self._rose.patch_analyzer.objectness_logit(embedding).float().sigmoid()

@@ -24,7 +24,7 @@ def role_map(config: SuperPatchConfig, grid_size: int) -> NDArray[np.str_]:
 
 
 def region_role(config: SuperPatchConfig, area: float, is_thing: bool) -> PatchRole:
-    """The role of the patches that look for a region of ``area``, a share of the image in [0, 1]."""
+    """The role of the patches that look for a region; ``area`` is its share of the image."""
     if not is_thing:
         return PatchRole.STUFF
     if area < config.small_area:

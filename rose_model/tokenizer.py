@@ -18,7 +18,7 @@ class RoseTokenizer:
     """Byte-level BPE in the format of ``tokenizers``; text of users is always plain text."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        # Special tokens that stand in a text are split into ordinary pieces, so a user cannot write one.
+        # A special token in a text is split into ordinary pieces, so that nobody can write one.
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
 

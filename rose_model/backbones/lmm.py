@@ -15,7 +15,8 @@ INPUT_CHANNELS = 4
 
 
 class ConvolutionalStem(nn.Module):
-    """Patch embedding of small models: three stride-2 stages of two 3 x 3 convolutions, then 1 x 1.
+    """Patch embedding of small models: three stride-2 stages of two 3 x 3 convolutions, 1 x 1
+    at the end.
 
     A deviation from SigLIP's single convolution, for weights that start from nothing: it learned
     shape 2.6 times faster per image.
@@ -67,11 +68,12 @@ class VisionTower(nn.Module):
                 num_hidden_layers=config.layers,
                 num_attention_heads=config.heads,
                 vision_use_head=False,
-                attn_implementation='sdpa',
             )
         )
+        self.siglip.set_attn_implementation('sdpa')
         if config.stem == 'convolutional':
-            self.siglip.embeddings.patch_embedding = ConvolutionalStem(config.width)
+            stem = ConvolutionalStem(config.width)
+            self.siglip.embeddings.add_module('patch_embedding', stem)
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Patch features ``[B, P, W]`` of ``[B, 4, L, L]``: RGB in [-1, 1], mask in [0, 1]."""
@@ -99,7 +101,7 @@ def build_language_model(config: LanguageConfig) -> Qwen2ForCausalLM:
     """Qwen2 of that size with random weights; attention by SDPA, never eager (half precision would
     be wrong).
     """
-    return Qwen2ForCausalLM(
+    model = Qwen2ForCausalLM(
         Qwen2Config(
             vocab_size=config.vocabulary,
             hidden_size=config.width,
@@ -110,6 +112,7 @@ def build_language_model(config: LanguageConfig) -> Qwen2ForCausalLM:
             max_position_embeddings=config.max_positions,
             rope_parameters={'rope_type': 'default', 'rope_theta': config.rope_theta},
             tie_word_embeddings=config.tied_embeddings,
-            attn_implementation='sdpa',
         )
     )
+    model.set_attn_implementation('sdpa')
+    return model

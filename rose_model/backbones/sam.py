@@ -61,7 +61,7 @@ class Sam(nn.Module):
         )
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """Image embeddings ``[B, C, h, w]`` of normalised, padded pixels ``[B, 3, side, side]``."""
+        """Image embeddings ``[B, C, h, w]`` of normalised, padded ``[B, 3, side, side]``."""
         embeddings: Tensor = self.image_encoder(pixels)
         return embeddings
 

@@ -60,13 +60,12 @@ _STYLES = {State.OK: 'green', State.NOTE: 'yellow', State.WRONG: 'bold red'}
 
 def doctor() -> None:
     """Check libraries, device, shipped weights and ROS 2; exit code 1 if something is wrong."""
-    table = Table(title='rose doctor', title_justify='left')
-    for heading in ('check', 'state', 'what was found', 'cure'):
-        table.add_column(heading)
     checks = [*library_checks(), device_check(), weights_check(), *ros_checks()]
+    table = Table('check', 'state', title='rose doctor', title_justify='left')
+    table.add_column('what was found', overflow='fold')
     for check in checks:
         state = Text(check.state.value, style=_STYLES[check.state])
-        table.add_row(Text(check.name), state, Text(check.detail), Text(check.cure))
+        table.add_row(Text(check.name), state, Text(f'{check.detail}\n{check.cure}'.strip()))
     Console().print(table)
     if any(check.state is State.WRONG for check in checks):
         raise typer.Exit(1)

@@ -37,7 +37,7 @@ def mask_iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:
 def _stretch(
     mask: NDArray[np.bool_], target: float, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Shrink or stretch about the centre, and keep the change on one side of a random line only."""
+    """Shrink or stretch about the centre, in half of the cases on one side of a line only."""
     ys, xs = np.nonzero(mask)
     centre = np.array((xs.mean(), ys.mean()))
     scale = rng.uniform(0.6, 1.5, 2)
@@ -75,4 +75,5 @@ def _perturb(
         damaged[area] = change(damaged[area], kernel)
         if mask_iou(damaged == 1, mask) <= target:
             break
-    return damaged == 1
+    perturbed: NDArray[np.bool_] = damaged == 1
+    return perturbed

@@ -46,4 +46,5 @@ class Sample:
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """The visible mask of region ``index``: bool ``[H, W]``."""
-        return self.index_map == index
+        mask: NDArray[np.bool_] = self.index_map == index
+        return mask

@@ -21,6 +21,10 @@ from rose_model.data.street_shapes import COLOURS, DRAW, PATTERNS, Canvas, Paint
 MIN_VISIBLE_SHARE = 1 / 2304
 """A thing counts from this share of the image on: 12 px at 144 x 192.  Smaller ones are void."""
 
+MAX_OVERLAP = 0.6
+"""Two things may share this part of the smaller one's box."""
+PLACING_TRIES = 10
+
 _VEHICLE = ('red', 'orange', 'yellow', 'green', 'blue', 'purple', 'white', 'black', *PATTERNS)
 
 
@@ -130,20 +134,20 @@ def _place_things(
     anew.
     """
     placed: list[Placed] = []
-    for _ in range(count * 6):
-        if len(placed) == count:
-            break
-        candidate = _sample_thing(view, rng)
-        box = candidate.box(view, size, 0.0)
-        if _visible_share(box, size) > 0.45 and all(
-            _overlap(box, other.box(view, size, 0.0)) < 0.45 for other in placed
-        ):
-            placed.append(candidate)
+    for _ in range(count):
+        noun = list(THINGS)[rng.integers(len(THINGS))]
+        for _ in range(PLACING_TRIES):
+            candidate = _sample_thing(noun, view, rng)
+            box = candidate.box(view, size, 0.0)
+            if _visible_share(box, size) > 0.5 and all(
+                _overlap(box, other.box(view, size, 0.0)) < MAX_OVERLAP for other in placed
+            ):
+                placed.append(candidate)
+                break
     return sorted(placed, key=lambda thing: thing.depth)
 
 
-def _sample_thing(view: View, rng: np.random.Generator) -> Placed:
-    noun = list(THINGS)[rng.integers(len(THINGS))]
+def _sample_thing(noun: str, view: View, rng: np.random.Generator) -> Placed:
     kind = THINGS[noun]
     aspect = kind.aspects[rng.integers(len(kind.aspects))]
     road, edge = (view.road_left, view.road_right), view.pavement
@@ -153,12 +157,13 @@ def _sample_thing(view: View, rng: np.random.Generator) -> Placed:
     )[rng.integers(2)]
     spans = {'road': road, 'side': side, 'any': (road[0] - edge, road[1] + edge)}
     direction = 1.0 if rng.random() < 0.5 else -1.0
-    small = kind.height_m[1] < 1.3
+    small, tall = kind.height_m[1] < 1.5, kind.height_m[0] > 2.5
+    near = 1.0 if small else 0.6 if tall else 0.85
     return Placed(
         noun=noun,
         attribute=kind.attributes[rng.integers(len(kind.attributes))],
         lateral=rng.uniform(*spans[kind.place]),
-        depth=rng.uniform(0.3, 1.0) if small else rng.uniform(0.12, 0.85),
+        depth=rng.uniform(0.3 if small else 0.15, near),
         height_m=rng.uniform(*kind.height_m),
         aspect=rng.uniform(*aspect),
         speed=direction * kind.speed * rng.uniform(0.5, 1.5),
@@ -229,7 +234,7 @@ def _develop(
     image = image * layout.uniform(0.75, 1.15) + layout.uniform(-12, 12)
     blur = layout.uniform(0, 1.1)
     if blur > 0.3:
-        image = cv2.GaussianBlur(image, (0, 0), blur)
+        image = cv2.GaussianBlur(image, (0, 0), blur).astype(np.float32, copy=False)
     sigma = layout.uniform(1, 9)
     image = image + sigma * noise.standard_normal(image.shape, dtype=np.float32)
     return np.clip(image, 0, 255).astype(np.uint8)

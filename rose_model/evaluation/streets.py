@@ -15,7 +15,7 @@ from rose_model.evaluation.matching import iou_matrix, match_greedily
 from rose_model.records import Segment, Segmentation
 
 FIRST_TEST_SCENE = 1_000_000
-"""Test scenes are numbered from here, validation scenes from 2,000,000, training from 10,000,000."""
+"""Test scenes are numbered from here, validation from 2,000,000, training from 10,000,000."""
 TEST_SIZE = (480, 640)
 MATCH_IOU = 0.5
 LARGE_PATCHES = 9
@@ -25,7 +25,7 @@ GROUPS = ('things', 'small_things', 'stuff')
 
 @dataclass
 class GroupCounts:
-    """Counts of one group: labelled regions, predicted segments, and what the matched ones got right."""
+    """Counts of one group: labelled regions, predicted segments, and what the found got right."""
 
     regions: int = 0
     predicted: int = 0
@@ -97,9 +97,10 @@ def evaluate_streets(
 ) -> dict[str, object]:
     """Figures by group, and the statistics of the scenes.
 
-    A thing is looked for among predicted things, a stuff region among predicted stuff.  ``recall50``
-    is the share of a group's regions found with an IoU of at least 0.5; ``precision50`` the share
-    of its predictions that lie so on any region of their kind; names are judged on the found.
+    A thing is looked for among predicted things, a stuff region among predicted stuff.
+    ``recall50`` is the share of a group's regions found with an IoU of at least 0.5;
+    ``precision50`` the share of its predictions that lie so on any region of their kind; names
+    are judged on the found.
     """
     groups = {name: GroupCounts() for name in GROUPS}
     statistics = SceneStatistics()
@@ -132,9 +133,9 @@ def _count_kind(
     iou = iou_matrix(segments, sample)
     kind = np.array([region.is_thing == is_thing for region in sample.regions], bool)
     matched = match_greedily(iou * kind, [item.objectness for item in segments], MATCH_IOU)
-    for index in np.flatnonzero(kind):
+    for index in np.flatnonzero(kind).tolist():
         group(float(sample.mask(index).sum())).regions += 1
-    for row, (item, index) in enumerate(zip(segments, matched, strict=True)):
+    for row, (item, index) in enumerate(zip(segments, matched.tolist(), strict=True)):
         group(item.area).predicted += 1
         if index < 0:
             continue

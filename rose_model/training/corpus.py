@@ -15,7 +15,7 @@ _USER_WORDS = (
     'this is a bus, not a car',
     'include the whole car',
     'you missed the cyclist on the left of the street, beside the second house',
-    'the mask covers the shadow under the truck as well, take it away on the right and at the bottom',
+    'the mask covers the shadow under the truck too, take it away on the right and at the bottom',
     'What is the object in this image? There are 5 person, 2 bicycle, 4 car in this image.',
     'segment only what moves in front of the camera, near the middle, far behind, above and below',
 )

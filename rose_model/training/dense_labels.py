@@ -80,7 +80,7 @@ class DenseLabeller(nn.Module):
         self.nouns = nn.Linear(width, len(NOUNS))
         self.attributes = nn.Linear(width, len(ATTRIBUTES))
         weight = [1.0] * len(THINGS) + [STUFF_WEIGHT] * len(STUFF)
-        self.register_buffer('noun_weight', torch.tensor(weight), persistent=False)
+        self.noun_weight = nn.Buffer(torch.tensor(weight), persistent=False)
 
     def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of nouns ``[B, P, 15]`` and of attributes ``[B, P, A]`` for uint8 ``[B, 3, L,

@@ -67,7 +67,7 @@ class Example:
 
 
 class ExampleDataset(Dataset[Example]):
-    """Examples of all tasks from numbered samples: example ``i`` is made of sample ``first + i``."""
+    """Examples of all tasks from numbered samples: example ``i`` is of sample ``first + i``."""
 
     def __init__(
         self,

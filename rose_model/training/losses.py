@@ -100,7 +100,7 @@ def objectness_loss(logits: Tensor, examples: Sequence[Example]) -> Tensor:
 
 
 def mask_losses(logits: Tensor, masks: Tensor, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """BCE and Dice, each a mean over masks, and the IoU ``[G]`` of each thresholded mask with its target.
+    """BCE and Dice, each a mean over masks, and the IoU ``[G]`` of each mask with its target.
 
     All ``[G, M, M]``; what is not content counts nowhere.
     """

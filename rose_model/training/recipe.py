@@ -1,4 +1,4 @@
-"""How a model is trained: typed, validated once, and written beside the weights that came of it."""
+"""How a model is trained: typed, validated once, written beside the weights that came of it."""
 
 from __future__ import annotations
 

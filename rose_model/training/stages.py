@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
+import torch
 from torch import Tensor, nn
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from rose_model.backbones.lmm import VisionTower
 from rose_model.config import RoseConfig
@@ -19,20 +20,25 @@ from rose_model.training.examples import Example, ExampleDataset
 from rose_model.training.losses import compute_losses
 from rose_model.training.recipe import StageRecipe
 
+BatchT = TypeVar('BatchT')
 
-class Stage(Protocol):
+
+class Stage(Protocol[BatchT]):
     """What the trainer needs to know of a stage."""
 
     name: str
-    module: nn.Module
+
+    @property
+    def module(self) -> nn.Module:
+        """What is trained."""
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
         """Examples ``first`` to ``first + length``, each determined by its number."""
 
-    def collate(self, examples: list[Any]) -> Any:
+    def collate(self, examples: list[Any]) -> BatchT:
         """A batch of examples."""
 
-    def losses(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def losses(self, batch: BatchT) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss to be minimised, and every figure worth a line in the log."""
 
 
@@ -42,18 +48,18 @@ class VisionStage:
     name = 'vision'
 
     def __init__(self, vision_tower: VisionTower, config: RoseConfig) -> None:
-        self.module = DenseLabeller(vision_tower)
+        self.module: DenseLabeller = DenseLabeller(vision_tower)
         self._config = config
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
         """Pixels, nouns and attributes of scenes."""
         return DenseLabelStreets(self._config, first, length)
 
-    def collate(self, examples: list[Any]) -> Any:
+    def collate(self, examples: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
         """Stacked tensors."""
-        return default_collate(examples)
+        return [torch.stack(column) for column in zip(*examples, strict=True)]
 
-    def losses(self, batch: Any) -> tuple[Tensor, dict[str, Tensor]]:
+    def losses(self, batch: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross entropies of nouns and attributes, and the accuracies on things."""
         figures = self.module.losses(*batch)
         return figures['loss_noun'] + figures['loss_attribute'], figures

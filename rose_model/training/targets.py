@@ -17,7 +17,7 @@ _RESCUE_RADIUS = 2
 
 @dataclass(frozen=True)
 class Assignment:
-    """``region_of_patch``: int64 ``[P]``, the index of the region that each patch answers for, or -1.
+    """``region_of_patch``: int64 ``[P]``, index of the region that each patch answers for, or -1.
 
     ``window_of_patch``: bool ``[P]``, patches beside a region's centre, whatever their role.
     ``void_patch``: bool ``[P]``, patches whose centre nobody has labelled.  ``lost``: regions that

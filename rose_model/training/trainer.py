@@ -12,7 +12,6 @@ import json
 import math
 import time
 from pathlib import Path
-from typing import Any
 
 import cv2
 import torch
@@ -23,7 +22,7 @@ from torch.utils.data import DataLoader
 from rose_model.errors import TrainingError
 from rose_model.training.checkpointing import TrainingState, save_state
 from rose_model.training.recipe import StageRecipe
-from rose_model.training.stages import Stage, parameter_groups
+from rose_model.training.stages import BatchT, Stage, parameter_groups
 
 SAVE_EVERY_S = 120.0
 LOG_EVERY = 20
@@ -40,7 +39,9 @@ class Trainer:
         self._ema_decay = ema_decay
         self._device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
 
-    def fit(self, stage: Stage, recipe: StageRecipe, resumed: TrainingState | None = None) -> None:
+    def fit(
+        self, stage: Stage[BatchT], recipe: StageRecipe, resumed: TrainingState | None = None
+    ) -> None:
         """Train a stage to its end; afterwards its module holds the averaged weights.
 
         Raises:
@@ -66,7 +67,7 @@ class Trainer:
 
     def _run(
         self,
-        stage: Stage,
+        stage: Stage[BatchT],
         recipe: StageRecipe,
         start: int,
         average: nn.Module,
@@ -81,8 +82,8 @@ class Trainer:
                 bad = 0 if figures is not None else bad + 1
                 if bad >= MAX_BAD_STEPS:
                     raise TrainingError(
-                        f'The loss of {stage.name} was not finite {bad} times in a row, up to step '
-                        f'{step}; lower learning_rate ({recipe.learning_rate}) and resume.'
+                        f'The loss of {stage.name} was not finite {bad} times in a row, up to '
+                        f'step {step}; lower learning_rate ({recipe.learning_rate}) and resume.'
                     )
                 _average(average, stage.module, min(self._ema_decay, (step + 1) / (step + 10)))
                 progress.update(task, advance=1, figures=log.add(step + 1, figures))
@@ -90,7 +91,9 @@ class Trainer:
                     self._save(stage, step + 1, average, optimizer)
                     saved_at = time.monotonic()
 
-    def _batches(self, stage: Stage, recipe: StageRecipe, start: int) -> DataLoader[Any]:
+    def _batches(
+        self, stage: Stage[BatchT], recipe: StageRecipe, start: int
+    ) -> DataLoader[BatchT]:
         first = recipe.first_scene + start * recipe.batch_size
         dataset = stage.dataset(first, (recipe.steps - start) * recipe.batch_size)
         return DataLoader(
@@ -104,10 +107,10 @@ class Trainer:
 
     def _step(
         self,
-        stage: Stage,
+        stage: Stage[BatchT],
         recipe: StageRecipe,
         step: int,
-        batch: Any,
+        batch: BatchT,
         optimizer: torch.optim.Optimizer,
     ) -> dict[str, float] | None:
         """One step of the optimizer; ``None`` where the loss was not finite and nothing was
@@ -127,7 +130,7 @@ class Trainer:
         return {name: float(value.detach()) for name, value in figures.items()}
 
     def _save(
-        self, stage: Stage, step: int, average: nn.Module, optimizer: torch.optim.Optimizer
+        self, stage: Stage[BatchT], step: int, average: nn.Module, optimizer: torch.optim.Optimizer
     ) -> None:
         state = TrainingState(
             stage=stage.name,
