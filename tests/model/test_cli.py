@@ -7,6 +7,8 @@ import sys
 import cv2
 import numpy as np
 import pytest
+from typer.testing import CliRunner
+
 from ros2_rose.masks import decode_runs, encode_runs
 from rose_model.checkpoint import save_pretrained
 from rose_model.cli.doctor import State, library_checks, ros_checks
@@ -17,7 +19,6 @@ from rose_model.errors import RoseError
 from rose_model.presets import nano
 from rose_model.rose import build_rose
 from rose_model.tokenizer import RoseTokenizer
-from typer.testing import CliRunner
 
 SIZE = (60, 80)
 
