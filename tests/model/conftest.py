@@ -1,4 +1,4 @@
-"""A model small enough that every test of this folder takes a moment, built of the real classes."""
+"""A model small enough that every test here takes a moment, built of the real classes."""
 
 from __future__ import annotations
 

@@ -21,7 +21,9 @@ def test_the_best_come_first_and_weak_ones_are_left_out() -> None:
 
 
 def test_no_more_than_max_segments_are_kept() -> None:
-    kept = select_patches(torch.rand(36), ROLES, PatchFilterConfig(max_segments=5, min_objectness=0))
+    kept = select_patches(
+        torch.rand(36), ROLES, PatchFilterConfig(max_segments=5, min_objectness=0)
+    )
     assert len(kept) == 5
 
 

@@ -32,7 +32,9 @@ def patches_of(perception: PatchPerception, pixels: torch.Tensor, prompter: Prom
         return perception(pixels, [prompter.perception(text)] * len(pixels)).object_embedding
 
 
-def test_every_patch_has_one_embedding(rose: Rose, pixels: torch.Tensor, prompter: Prompter) -> None:
+def test_every_patch_has_one_embedding(
+    rose: Rose, pixels: torch.Tensor, prompter: Prompter
+) -> None:
     embedding = patches_of(rose.perception, pixels, prompter, ALL_REGIONS)
     assert embedding.shape == (2, 36, 32)
 
@@ -85,7 +87,10 @@ def test_a_response_token_sees_only_what_came_before(
 def test_rows_of_a_batch_do_not_touch_each_other(
     rose: Rose, pixels: torch.Tensor, prompter: Prompter
 ) -> None:
-    prompts = [prompter.perception(ALL_REGIONS), prompter.perception('Segment the red car, please.')]
+    prompts = [
+        prompter.perception(ALL_REGIONS),
+        prompter.perception('Segment the red car, please.'),
+    ]
     with torch.no_grad():
         both = rose.perception(pixels, prompts).object_embedding
         for row in (0, 1):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rose_model.config import RoseConfig
-from rose_model.presets import PRESETS, nano, rose_7b, rose_0_5b
+from rose_model.presets import PRESETS, nano, rose_0_5b, rose_7b
 from rose_model.rose import ParameterCount, build_rose
 
 

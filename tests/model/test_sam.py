@@ -1,4 +1,4 @@
-"""SAM prompted by a mask embedding: the same as segment_anything's own decoder, without its copies."""
+"""SAM prompted by a mask embedding: as segment_anything's own decoder, without its copies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rose_model.rose import Rose
 
 
 def test_one_shared_image_equals_the_publishers_decoder(rose: Rose) -> None:
-    """``MaskDecoder.forward`` repeats the image for every prompt; we broadcast it, and read mask 0."""
+    """``MaskDecoder.forward`` repeats the image for every prompt; ours is broadcast."""
     image_embeddings, prompts = torch.randn(1, 32, 8, 8), torch.randn(5, 32)
     dense = rose.sam.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1).expand(5, -1, 8, 8)
     with torch.no_grad():

@@ -1,0 +1,199 @@
+"""Corrections in words: which situation they are, and what becomes of the answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from rose_model.errors import (
+    InvalidRequestError,
+    NoSuchSegmentError,
+    RefinementError,
+    TextEmptyError,
+    TextTooLongError,
+)
+from rose_model.instructions import REFINEMENTS, stated_label, with_box
+from rose_model.preprocess import FrameGeometry
+from rose_model.records import (
+    FrameContext,
+    PointHint,
+    RefinementCase,
+    RefineTarget,
+    Segment,
+    Segmentation,
+)
+from rose_model.refinement import (
+    allowed_patches,
+    check_text,
+    interpret,
+    segment_iou,
+    write_back,
+)
+
+GEOMETRY = FrameGeometry((40, 60), (40, 60), 60, 6)
+
+
+def make_segment(number: int, box: tuple[int, int, int, int], category: str = 'car') -> Segment:
+    x1, y1, x2, y2 = box
+    mask = np.ones((y2 - y1, x2 - x1), bool)
+    return Segment(str(number), category, 0.9, 0.8, 0.7, True, box, mask, 0)
+
+
+@pytest.fixture
+def frame() -> Segmentation:
+    context = FrameContext(torch.zeros(3, 48, 48, dtype=torch.uint8), torch.zeros(1), GEOMETRY)
+    segments = (make_segment(1, (0, 0, 30, 20)), make_segment(2, (40, 20, 60, 40), 'tree'))
+    return Segmentation(segments, (40, 60), 'everything', context)
+
+
+@pytest.mark.parametrize('case', list(RefinementCase))
+def test_each_situation_has_ten_different_instructions(case: RefinementCase) -> None:
+    assert len(set(REFINEMENTS[case])) == 10
+
+
+@pytest.mark.parametrize(
+    ('text', 'label'),
+    [
+        ('this is a bus', 'bus'),
+        ('No, this is a fire truck.', 'fire truck'),
+        ("It's a red traffic light!", 'red traffic light'),
+        ('This is actually an ambulance, not a car', 'ambulance'),
+        ('call it road works sign', 'road works sign'),
+        ('the label should be tram', 'tram'),
+    ],
+)
+def test_a_label_that_the_user_states_is_understood(text: str, label: str) -> None:
+    assert stated_label(text) == label
+
+
+@pytest.mark.parametrize(
+    'text',
+    ['include the whole car', 'this is not a bus', 'this is wrong', 'you missed the dog', ''],
+)
+def test_other_sentences_state_no_label(text: str) -> None:
+    assert stated_label(text) is None
+
+
+def test_a_box_is_written_in_shares_with_two_decimals() -> None:
+    assert (
+        with_box('Fix it.', (0.5, 0.25, 1.2, 1 / 3))
+        == 'Fix it. It is in [0.50, 0.25, 1.00, 0.33].'
+    )
+    assert with_box('Fix it.', None) == 'Fix it.'
+
+
+def test_the_three_situations_are_told_apart(frame: Segmentation) -> None:
+    auto = RefineTarget.AUTO
+    missed = interpret(frame, 'you missed the dog', '', auto)
+    mask = interpret(frame, 'include the wheels', '1', auto)
+    category = interpret(frame, 'this is a bus', '1', auto)
+    assert (missed.case, missed.segment) == (RefinementCase.MISSED, None)
+    assert (mask.case, mask.keeps_category) == (RefinementCase.MASK, True)
+    assert (category.case, category.label) == (RefinementCase.CATEGORY, 'bus')
+
+
+def test_the_target_overrules_the_text(frame: Segmentation) -> None:
+    label_only = interpret(frame, 'look again', '1', RefineTarget.LABEL)
+    assert (label_only.case, label_only.keeps_mask) == (RefinementCase.CATEGORY, True)
+    mask_only = interpret(frame, 'this is a bus', '1', RefineTarget.MASK)
+    assert (mask_only.case, mask_only.keeps_category) == (RefinementCase.MASK, True)
+
+
+@pytest.mark.parametrize(
+    ('text', 'error'),
+    [
+        ('', TextEmptyError),
+        (' \n\t ', TextEmptyError),
+        ('x' * 1025, TextTooLongError),
+        ('x' * 1_000_000, TextTooLongError),
+        ('bad \x1b[31m code', InvalidRequestError),
+        ('right \u202eto left', InvalidRequestError),
+        ('broken \ufffd bytes', InvalidRequestError),
+        ('zero \x00 byte', InvalidRequestError),
+    ],
+)
+def test_texts_that_cannot_be_used_are_refused(text: str, error: type[RefinementError]) -> None:
+    with pytest.raises(error):
+        check_text(text)
+
+
+def test_the_longest_text_and_other_scripts_are_accepted() -> None:
+    assert check_text('x' * 1024)
+    assert check_text('  das ist ein Straßenschild 🚧 ') == 'das ist ein Straßenschild 🚧'
+
+
+def test_an_unknown_segment_is_named_in_the_error(frame: Segmentation) -> None:
+    with pytest.raises(NoSuchSegmentError, match="'99'"):
+        interpret(frame, 'this is a bus', '99', RefineTarget.AUTO)
+
+
+def test_without_points_every_patch_may_answer() -> None:
+    assert allowed_patches((), GEOMETRY).all()
+
+
+def test_points_narrow_the_patches_that_may_answer() -> None:
+    near = allowed_patches((PointHint(5, 5, is_foreground=True),), GEOMETRY)
+    far = allowed_patches((PointHint(5, 5, is_foreground=False),), GEOMETRY)
+    assert near[0]
+    assert not near[35]
+    assert np.array_equal(near, ~far)
+
+
+@pytest.mark.parametrize('x', [-1.0, 60.0, float('nan')])
+def test_points_outside_of_the_image_are_refused(x: float) -> None:
+    with pytest.raises(InvalidRequestError, match='outside'):
+        allowed_patches((PointHint(x, 5, is_foreground=True),), GEOMETRY)
+
+
+def test_a_refined_mask_takes_the_old_ones_place(frame: Segmentation) -> None:
+    request = interpret(frame, 'include the wheels', '1', RefineTarget.AUTO)
+    result = write_back(frame, request, make_segment(0, (0, 0, 32, 22), 'bus'), 0.6)
+    (changed,) = result.changed
+    assert (changed.id, changed.category, changed.revision) == ('1', 'car', 1)
+    assert changed.box_xyxy == (0, 0, 32, 22)
+    assert len(result.segmentation.segments) == 2
+    assert frame.find('1').revision == 0  # the frame itself is not touched
+
+
+def test_a_stated_label_comes_back_as_the_label(frame: Segmentation) -> None:
+    request = interpret(frame, 'this is a tram', '1', RefineTarget.AUTO)
+    (changed,) = write_back(frame, request, make_segment(0, (0, 0, 30, 20), 'bus'), 0.6).changed
+    assert (changed.category, changed.category_score) == ('tram', 1.0)
+
+
+def test_a_label_correction_can_keep_the_mask(frame: Segmentation) -> None:
+    request = interpret(frame, 'look again', '1', RefineTarget.LABEL)
+    (changed,) = write_back(frame, request, make_segment(0, (0, 0, 9, 9), 'bus'), 0.6).changed
+    assert changed.category == 'bus'
+    assert changed.box_xyxy == (0, 0, 30, 20)
+
+
+def test_a_missed_object_gets_an_id_of_its_own(frame: Segmentation) -> None:
+    request = interpret(frame, 'you missed the dog', '', RefineTarget.AUTO)
+    result = write_back(frame, request, make_segment(0, (30, 0, 40, 10), 'dog'), 0.6)
+    assert result.changed[0].id == '3'
+    assert len(result.segmentation.segments) == 3
+
+
+def test_a_missed_object_that_is_there_already_takes_its_place(frame: Segmentation) -> None:
+    request = interpret(frame, 'you missed the bus', '', RefineTarget.AUTO)
+    result = write_back(frame, request, make_segment(0, (1, 0, 30, 20), 'bus'), 0.6)
+    assert (result.changed[0].id, result.changed[0].category) == ('1', 'bus')
+    assert len(result.segmentation.segments) == 2
+
+
+def test_segment_iou_equals_the_iou_of_full_masks() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(30):
+        segments = []
+        for _ in range(2):
+            x1, y1 = generator.integers(0, 30, 2).tolist()
+            width, height = generator.integers(1, 20, 2).tolist()
+            mask = generator.random((height, width)) < 0.7
+            mask[0, 0] = True
+            box = (x1, y1, x1 + width, y1 + height)
+            segments.append(Segment('', '', 1, 1, 1, True, box, mask, 0))
+        first, second = (segment.full_mask((60, 60)) for segment in segments)
+        expected = (first & second).sum() / (first | second).sum()
+        assert segment_iou(*segments) == pytest.approx(expected)

@@ -1,0 +1,233 @@
+"""The door of the model: images in, records out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from rose_model import PointHint, RefinementCase, RefineTarget, RoseSegmenter
+from rose_model.checkpoint import save_pretrained
+from rose_model.data.streets import render_scene
+from rose_model.errors import (
+    ConfigError,
+    ImageError,
+    NoSuchSegmentError,
+    NotUnderstoodError,
+    RefinementRejectedError,
+    TextTooLongError,
+)
+from rose_model.instructions import ALL_REGIONS, FOREGROUND
+from rose_model.mask_decoder import decode_masks
+from rose_model.patch_filter import select_patches
+from rose_model.postprocess import suppress_duplicates
+from rose_model.rose import Rose
+from rose_model.segmenter import MAX_TEXT_TOKENS
+from rose_model.tokenizer import RoseTokenizer
+
+
+@pytest.fixture
+def segmenter(rose: Rose, tokenizer: RoseTokenizer, tmp_path: Path) -> RoseSegmenter:
+    """Random weights whose masks differ enough from each other that several survive."""
+    spread = ('mask_head', 'hypernetworks', 'projector', 'objectness', 'output_upscaling')
+    for name, parameter in rose.named_parameters():
+        if any(part in name for part in spread):
+            torch.nn.init.normal_(parameter)
+    save_pretrained(tmp_path / 'rose', rose, tokenizer, torch.float32)
+    return RoseSegmenter.from_pretrained(tmp_path / 'rose', device='cpu')
+
+
+@pytest.fixture(scope='module')
+def image() -> np.ndarray:
+    return render_scene(3, (90, 120)).image
+
+
+def test_segments_are_whole_records(segmenter: RoseSegmenter, image: np.ndarray) -> None:
+    frame = segmenter.segment(image)
+    assert len(frame.segments) > 1
+    assert frame.original_size == (90, 120)
+    assert [segment.id for segment in frame.segments] == [
+        str(number) for number in range(1, len(frame.segments) + 1)
+    ]
+    areas = [segment.area for segment in frame.segments]
+    assert areas == sorted(areas, reverse=True)
+    for segment in frame.segments:
+        x1, y1, x2, y2 = segment.box_xyxy
+        assert 0 <= x1 < x2 <= 120
+        assert 0 <= y1 < y2 <= 90
+        assert segment.mask.shape == (y2 - y1, x2 - x1)
+        assert segment.mask.any(axis=0)[[0, -1]].all()
+        assert segment.mask.any(axis=1)[[0, -1]].all()
+        assert segment.full_mask((90, 120)).sum() == segment.area
+        scores = (segment.objectness, segment.mask_score, segment.category_score)
+        assert all(0 <= score <= 1 for score in scores)
+
+
+def test_the_same_image_gives_the_same_masks(segmenter: RoseSegmenter, image: np.ndarray) -> None:
+    first, second = segmenter.segment(image), segmenter.segment(image)
+    for one, other in zip(first.segments, second.segments, strict=True):
+        assert np.array_equal(one.mask, other.mask)
+        assert replace(one, mask=other.mask) == other
+
+
+def test_the_instruction_changes_the_result(segmenter: RoseSegmenter, image: np.ndarray) -> None:
+    dense, foreground = segmenter.segment(image), segmenter.segment(image, FOREGROUND)
+    assert foreground.instruction == FOREGROUND
+    assert [s.objectness for s in dense.segments] != [s.objectness for s in foreground.segments]
+
+
+def test_no_patch_above_the_threshold_gives_no_segments(
+    rose_folder: Path, image: np.ndarray
+) -> None:
+    segmenter = RoseSegmenter.from_pretrained(rose_folder, device='cpu', min_objectness=1.0)
+    assert segmenter.segment(image).segments == ()
+
+
+def test_max_segments_bounds_the_result(rose_folder: Path, image: np.ndarray) -> None:
+    segmenter = RoseSegmenter.from_pretrained(rose_folder, device='cpu', max_segments=1)
+    assert len(segmenter.segment(image).segments) <= 1
+
+
+def test_suppressing_before_naming_equals_suppressing_after(
+    segmenter: RoseSegmenter, image: np.ndarray
+) -> None:
+    """Names of all kept patches, then duplicates removed: the same segments with the same names."""
+    frame = segmenter.segment(image)
+    rose, context = segmenter._rose, frame.context
+    with torch.inference_mode():
+        embedding = segmenter._perceive(context, ALL_REGIONS, None)
+        objectness = segmenter._objectness(embedding)
+        patches = select_patches(objectness, segmenter._roles, segmenter._patch_filter)
+        chosen = embedding[patches]
+        names = segmenter._names.decode(rose.patch_analyzer.category_embedding(chosen))
+        masks = decode_masks(
+            rose.sam, rose.patch_analyzer.mask_embedding(chosen), context.image_embeddings
+        )
+        kept = suppress_duplicates(masks.logits, objectness[patches], 0.6).tolist()
+    named_first = {
+        int(patches[row]): segmenter._tokenizer.decode([names.token_ids[row]])[0] for row in kept
+    }
+    assert len(frame.segments) < len(patches)
+    assert {s.patch: s.category for s in frame.segments} == named_first
+
+
+def test_survivors_do_not_overlap_and_every_duplicate_has_a_better_one() -> None:
+    logits, scores = torch.randn(30, 8, 8) + 0.5, torch.rand(30)
+    kept = suppress_duplicates(logits, scores, 0.4).tolist()
+    masks = logits > 0
+    iou = [[((a & b).sum() / (a | b).sum()).item() for b in masks] for a in masks]
+    for row in range(30):
+        better = [k for k in kept if k != row and scores[k] >= scores[row] and iou[row][k] > 0.4]
+        assert bool(better) != (row in kept)
+
+
+def test_empty_masks_are_no_segments() -> None:
+    logits = torch.full((3, 4, 4), -1.0)
+    assert suppress_duplicates(logits, torch.rand(3), 0.5).tolist() == []
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 500), (7, 7), (333, 3)])
+def test_images_of_any_shape_are_segmented(
+    segmenter: RoseSegmenter, size: tuple[int, int]
+) -> None:
+    frame = segmenter.segment(np.full((*size, 3), 128, np.uint8))
+    assert frame.original_size == size
+
+
+@pytest.mark.parametrize(
+    'bad',
+    [
+        np.zeros((4, 4), np.uint8),
+        np.zeros((4, 4, 4), np.uint8),
+        np.zeros((0, 4, 3), np.uint8),
+        np.zeros((4, 4, 3), np.float32),
+    ],
+)
+def test_what_is_no_rgb_image_is_refused(segmenter: RoseSegmenter, bad: np.ndarray) -> None:
+    with pytest.raises(ImageError, match='uint8 RGB'):
+        segmenter.segment(bad)
+
+
+def test_mask_and_label_corrections_change_their_segment_only(
+    segmenter: RoseSegmenter, image: np.ndarray
+) -> None:
+    frame = segmenter.segment(image)
+    target = frame.segments[1]
+    for text, case in (
+        ('include the whole thing', RefinementCase.MASK),
+        ('this is a bus', RefinementCase.CATEGORY),
+    ):
+        result = segmenter.refine(frame, text, segment_id=target.id)
+        assert result.case is case
+        assert [segment.id for segment in result.changed] == [target.id]
+        assert result.changed[0].revision == 1
+        others = {s.id: s for s in result.segmentation.segments if s.id != target.id}
+        assert all(others[s.id] is s for s in frame.segments if s.id != target.id)
+
+
+def test_corrections_build_on_each_other(segmenter: RoseSegmenter, image: np.ndarray) -> None:
+    frame = segmenter.segment(image)
+    once = segmenter.refine(frame, 'this is a bus', segment_id='1').segmentation
+    twice = segmenter.refine(once, 'include the mirror', segment_id='1')
+    assert twice.changed[0].revision == 2
+    assert twice.changed[0].category == 'bus'
+
+
+def test_a_missed_object_is_added_or_said_not_to_be_there(
+    segmenter: RoseSegmenter, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = replace(segmenter.segment(image), segments=())
+    monkeypatch.setattr('rose_model.segmenter.MIN_MISSED_OBJECTNESS', 0.0)
+    added = segmenter.refine(frame, 'you missed the red car', points=(PointHint(60, 45, True),))
+    assert added.case is RefinementCase.MISSED
+    assert len(added.segmentation.segments) == 1
+    monkeypatch.setattr('rose_model.segmenter.MIN_MISSED_OBJECTNESS', 1.0)
+    with pytest.raises(NotUnderstoodError, match='red car'):
+        segmenter.refine(frame, 'you missed the red car')
+
+
+def test_an_empty_answer_is_rejected_and_changes_nothing(
+    rose: Rose, tokenizer: RoseTokenizer, tmp_path: Path, image: np.ndarray
+) -> None:
+    segmenter = RoseSegmenter.from_pretrained(
+        _saved(rose, tokenizer, tmp_path / 'a'), device='cpu'
+    )
+    frame = segmenter.segment(image)
+    torch.nn.init.zeros_(rose.sam.mask_decoder.output_hypernetworks_mlps[0].layers[-1].weight)
+    torch.nn.init.zeros_(rose.sam.mask_decoder.output_hypernetworks_mlps[0].layers[-1].bias)
+    blind = RoseSegmenter.from_pretrained(_saved(rose, tokenizer, tmp_path / 'b'), device='cpu')
+    with pytest.raises(RefinementRejectedError, match='nothing was changed'):
+        blind.refine(frame, 'fix it', segment_id='1', target=RefineTarget.MASK)
+
+
+def test_unknown_segments_and_long_texts_are_refused(
+    segmenter: RoseSegmenter, image: np.ndarray
+) -> None:
+    frame = segmenter.segment(image)
+    with pytest.raises(NoSuchSegmentError):
+        segmenter.refine(frame, 'this is a bus', segment_id='nobody')
+    with pytest.raises(TextTooLongError, match=str(MAX_TEXT_TOKENS)):
+        segmenter.refine(frame, 'ж' * 500, segment_id='1')
+    with pytest.raises(TextTooLongError):
+        segmenter.segment(image, 'ж' * 500)
+
+
+def test_the_name_holds_the_weights(segmenter: RoseSegmenter) -> None:
+    assert segmenter.name.startswith('tiny@')
+    assert len(segmenter.name) == len('tiny@') + 8
+
+
+@pytest.mark.parametrize(
+    'wrong', [{'device': 'tpu'}, {'min_objectness': 2.0}, {'max_segments': 0}]
+)
+def test_wrong_values_are_refused_before_work(rose_folder: Path, wrong: dict[str, object]) -> None:
+    with pytest.raises(ConfigError):
+        RoseSegmenter.from_pretrained(rose_folder, **wrong)
+
+
+def _saved(rose: Rose, tokenizer: RoseTokenizer, folder: Path) -> Path:
+    save_pretrained(folder, rose, tokenizer, torch.float32)
+    return folder
