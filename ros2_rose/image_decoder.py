@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ros2_rose.bad_image import BadImageError, BadImageReason
 from ros2_rose.compressed_header import CompressedHeader, read_header
 
@@ -21,6 +22,7 @@ __all__ = [
     'MAX_PIXELS',
     'BadImageError',
     'BadImageReason',
+    'CompressedHeader',
     'check_compressed',
     'check_raw',
     'decode_compressed',
@@ -152,7 +154,7 @@ def decode_compressed(
             BadImageReason.DECODE,
             f'Cannot decode: the {header.kind} of {header.width}x{header.height} is damaged.',
         )
-    return _colour(cv2.COLOR_BGR2RGB)(bgr)
+    return _colour(cv2.COLOR_BGR2RGB)(np.asarray(bgr, dtype=np.uint8))
 
 
 def check_compressed(data: Buffer, *, max_pixels: int = MAX_PIXELS) -> CompressedHeader:

@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
 from ros2_rose.camera_inbox import CameraInbox, Frame
 from rose_model.records import PointHint, Refinement, RefineTarget, Segmentation
 

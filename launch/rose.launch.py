@@ -1,0 +1,57 @@
+"""Start the node with a parameter file: ``ros2 launch ros2_rose rose.launch.py image:=/camera/image_raw``."""
+
+from __future__ import annotations
+
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import LifecycleNode
+from launch_ros.substitutions import FindPackageShare
+
+
+def generate_launch_description() -> LaunchDescription:
+    """The arguments, and the node; it configures and activates itself (parameter ``autostart``)."""
+    config = PathJoinSubstitution([FindPackageShare('ros2_rose'), 'config'])
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument('namespace', default_value='', description='Before all names.'),
+            DeclareLaunchArgument(
+                'image', default_value='image_raw', description='Topic of the raw image.'
+            ),
+            DeclareLaunchArgument(
+                'params_file',
+                default_value=PathJoinSubstitution([config, 'rose.yaml']),
+                description='All parameters, with their meanings.',
+            ),
+            DeclareLaunchArgument(
+                'use_sim_time', default_value='false', description='Take the time from /clock.'
+            ),
+            DeclareLaunchArgument(
+                'log_level', default_value='info', description='debug, info, warn or error.'
+            ),
+            DeclareLaunchArgument(
+                'large_images',
+                default_value='false',
+                description='Give Fast DDS 128 MiB of shared memory; the cameras need it, too.',
+            ),
+            SetEnvironmentVariable(
+                'FASTDDS_DEFAULT_PROFILES_FILE',
+                PathJoinSubstitution([config, 'fastdds_large.xml']),
+                condition=IfCondition(LaunchConfiguration('large_images')),
+            ),
+            LifecycleNode(
+                package='ros2_rose',
+                executable='rose_node',
+                name='rose',
+                namespace=LaunchConfiguration('namespace'),
+                parameters=[
+                    LaunchConfiguration('params_file'),
+                    {'use_sim_time': LaunchConfiguration('use_sim_time')},
+                ],
+                remappings=[('image_raw', LaunchConfiguration('image'))],
+                arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
+                output='screen',
+            ),
+        ]
+    )

@@ -1,0 +1,167 @@
+"""Between ROS messages and the records of the model; the only module that knows both."""
+
+from __future__ import annotations
+
+import array
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from builtin_interfaces.msg import Time
+from numpy.typing import NDArray
+from sensor_msgs.msg import CompressedImage, Image
+
+from ros2_rose import image_decoder
+from ros2_rose.history import FrameRecord
+from ros2_rose.masks import encode_runs
+from ros2_rose.msg import Mask, SegmentArray
+from ros2_rose.msg import Segment as SegmentMessage
+from ros2_rose.srv import Refine
+from rose_model.errors import InvalidRequestError
+from rose_model.records import PointHint, RefineTarget, Segment
+
+NANOSECONDS = 1_000_000_000
+
+_TARGETS = {
+    Refine.Request.TARGET_AUTO: RefineTarget.AUTO,
+    Refine.Request.TARGET_LABEL: RefineTarget.LABEL,
+    Refine.Request.TARGET_MASK: RefineTarget.MASK,
+    Refine.Request.TARGET_BOTH: RefineTarget.BOTH,
+}
+
+
+@dataclass(frozen=True)
+class RefineArguments:
+    """What :meth:`rose_model.segmenter.RoseSegmenter.refine` wants besides the frame."""
+
+    text: str
+    segment_id: str
+    target: RefineTarget
+    points: tuple[PointHint, ...]
+
+
+def to_nanoseconds(stamp: Time) -> int:
+    """A stamp as one whole number."""
+    return int(stamp.sec) * NANOSECONDS + int(stamp.nanosec)
+
+
+def to_time(nanoseconds: int) -> Time:
+    """The stamp of a number of nanoseconds."""
+    return Time(sec=nanoseconds // NANOSECONDS, nanosec=nanoseconds % NANOSECONDS)
+
+
+def check_image(
+    message: Image | CompressedImage, max_pixels: int
+) -> image_decoder.CompressedHeader | None:
+    """Refuse an image that cannot be decoded, without decoding it; the header of a compressed one.
+
+    Raises:
+        BadImageError: says why.
+    """
+    if isinstance(message, CompressedImage):
+        return image_decoder.check_compressed(message.data, max_pixels=max_pixels)
+    image_decoder.check_raw(
+        message.height,
+        message.width,
+        message.encoding,
+        message.step,
+        len(message.data),
+        max_pixels=max_pixels,
+    )
+    return None
+
+
+def image_to_rgb(message: Image | CompressedImage, max_pixels: int) -> NDArray[np.uint8]:
+    """The image as uint8 RGB ``[H, W, 3]``.
+
+    Raises:
+        BadImageError: says why not.
+    """
+    if isinstance(message, CompressedImage):
+        return image_decoder.decode_compressed(message.data, message.format, max_pixels=max_pixels)
+    return image_decoder.decode_raw(
+        message.height,
+        message.width,
+        message.encoding,
+        message.is_bigendian,
+        message.step,
+        message.data,
+        max_pixels=max_pixels,
+    )
+
+
+def record_to_msg(
+    record: FrameRecord, model: str, segments: Iterable[Segment] | None = None
+) -> SegmentArray:
+    """The message of a frame, with all its segments or only with some of them."""
+    height, width = record.segmentation.original_size
+    chosen = record.segmentation.segments if segments is None else segments
+    ordered = sorted(chosen, key=lambda segment: segment.area, reverse=True)
+    return SegmentArray(
+        header=record.header,
+        camera=record.camera,
+        height=height,
+        width=width,
+        frame_seq=record.frame_seq,
+        revision=record.revision,
+        prompt=record.segmentation.instruction,
+        model=model,
+        segments=[segment_to_msg(segment) for segment in ordered],
+    )
+
+
+def segment_to_msg(segment: Segment) -> SegmentMessage:
+    """The message of one segment; the box of its mask is the box of the segment."""
+    x1, y1, x2, y2 = segment.box_xyxy
+    # An array.array is stored as it is; a numpy array would be copied number by number.
+    counts = array.array('I', encode_runs(segment.mask).tobytes())
+    return SegmentMessage(
+        id=segment.id,
+        label=segment.category,
+        label_score=segment.category_score,
+        mask_score=segment.mask_score,
+        kind=SegmentMessage.KIND_THING if segment.is_thing else SegmentMessage.KIND_STUFF,
+        source=(
+            SegmentMessage.SOURCE_REFINED if segment.revision else SegmentMessage.SOURCE_MODEL
+        ),
+        revision=segment.revision,
+        area=segment.area,
+        mask=Mask(x_offset=x1, y_offset=y1, width=x2 - x1, height=y2 - y1, counts=counts),
+    )
+
+
+def refine_arguments(request: Refine.Request) -> RefineArguments:
+    """The arguments in a request.
+
+    Raises:
+        InvalidRequestError: names the field that is not usable.
+    """
+    target = _TARGETS.get(request.target)
+    if target is None:
+        raise InvalidRequestError(f'target must be one of TARGET_*, got {request.target}.')
+    if request.scope != Refine.Request.SCOPE_FRAME:
+        raise InvalidRequestError(
+            f'scope must be SCOPE_FRAME, the only one supported, got {request.scope}.'
+        )
+    if not math.isfinite(request.timeout_sec) or not 0.0 <= request.timeout_sec <= 3600.0:
+        raise InvalidRequestError(f'timeout_sec must be in [0, 3600], got {request.timeout_sec}.')
+    return RefineArguments(
+        text=request.text, segment_id=request.segment_id, target=target, points=_points(request)
+    )
+
+
+def _points(request: Refine.Request) -> tuple[PointHint, ...]:
+    sizes = [len(request.points_x), len(request.points_y), len(request.point_labels)]
+    if len(set(sizes)) > 1:
+        raise InvalidRequestError(
+            f'points_x, points_y and point_labels must be of one length, got {sizes}.'
+        )
+    points = []
+    for x, y, label in zip(request.points_x, request.points_y, request.point_labels, strict=True):
+        if not (math.isfinite(x) and math.isfinite(y)) or label not in (0, 1):
+            raise InvalidRequestError(
+                f'A point must be finite with label 0 or 1, got ({x}, {y}) with {label}.'
+            )
+        points.append(PointHint(x=float(x), y=float(y), is_foreground=label == 1))
+    return tuple(points)

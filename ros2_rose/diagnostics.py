@@ -1,0 +1,128 @@
+"""What the node says about itself on ``/diagnostics`` (REP 107)."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
+
+from ros2_rose.camera_inbox import CameraCounts
+from ros2_rose.refine_service import RefineCounts
+from ros2_rose.worker import ModelState
+
+_LATENCIES = 200  # the newest frames that the percentiles are taken over
+
+
+@dataclass(frozen=True)
+class Latency:
+    """From the arrival of an image to the publication of its segments; 0 before any frame."""
+
+    p50_ms: float
+    p99_ms: float
+
+
+class LatencyMeter:
+    """Collects the latency of frames from one thread and tells percentiles to another."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
+
+    def add(self, latency_s: float) -> None:
+        """Count one frame."""
+        with self._lock:
+            self._latencies_ms.append(1e3 * latency_s)
+
+    def summary(self) -> Latency:
+        """Percentiles of the last frames."""
+        with self._lock:
+            latencies_ms = list(self._latencies_ms) or [0.0]
+        p50_ms, p99_ms = np.percentile(latencies_ms, [50, 99])
+        return Latency(float(p50_ms), float(p99_ms))
+
+
+class RateMeter:
+    """Turns growing counters into rates between two reports."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[float, int]] = {}
+
+    def rate_hz(self, name: str, count: int) -> float:
+        """Counts per second since the last call for this name; 0 at the first."""
+        now_s = time.monotonic()
+        last_s, last_count = self._last.get(name, (now_s, count))
+        self._last[name] = (now_s, count)
+        return (count - last_count) / (now_s - last_s) if now_s > last_s else 0.0
+
+
+def model_status(state: ModelState | None, failure: str, name: str) -> DiagnosticStatus:
+    """Is the model there?  OK exactly when it is ready."""
+    word = 'UNCONFIGURED' if state is None else state.value
+    levels = {
+        ModelState.READY: DiagnosticStatus.OK,
+        ModelState.FAILED: DiagnosticStatus.ERROR,
+    }
+    level = DiagnosticStatus.WARN if state is None else levels.get(state, DiagnosticStatus.WARN)
+    return _status('model', level, failure or word, {'state': word, 'model': name})
+
+
+def camera_status(name: str, counts: CameraCounts, rates: RateMeter) -> DiagnosticStatus:
+    """What became of the frames of one camera."""
+    values: dict[str, object] = {
+        'received': counts.received,
+        'processed': counts.processed,
+        'dropped_busy': counts.dropped_busy,
+        'dropped_stale': counts.dropped_stale,
+        'rejected': sum(counts.rejected.values()),
+        'rate_hz': f'{rates.rate_hz(name, counts.received):.2f}',
+    }
+    values |= {f'rejected.{reason}': count for reason, count in sorted(counts.rejected.items())}
+    level = DiagnosticStatus.OK if counts.received else DiagnosticStatus.WARN
+    text = 'receiving' if counts.received else 'no image has come yet'
+    return _status(f'input/{name}', level, text, values)
+
+
+def output_status(latency: Latency, processed: int, rates: RateMeter) -> DiagnosticStatus:
+    """How much comes out, and how late."""
+    return _status(
+        'output',
+        DiagnosticStatus.OK,
+        'publishing' if processed else 'nothing published yet',
+        {
+            'processed': processed,
+            'rate_hz': f'{rates.rate_hz("output", processed):.2f}',
+            'latency_ms_p50': f'{latency.p50_ms:.1f}',
+            'latency_ms_p99': f'{latency.p99_ms:.1f}',
+        },
+    )
+
+
+def refine_status(counts: RefineCounts) -> DiagnosticStatus:
+    """What became of the corrections."""
+    return _status(
+        'refine',
+        DiagnosticStatus.OK,
+        f'{counts.answered} of {counts.received} answered',
+        {
+            'received': counts.received,
+            'answered': counts.answered,
+            'succeeded': counts.succeeded,
+        },
+    )
+
+
+def _status(
+    name: str, level: bytes, message: str, values: Mapping[str, object]
+) -> DiagnosticStatus:
+    return DiagnosticStatus(
+        name=f'rose: {name}',
+        level=level,
+        message=message,
+        hardware_id='rose',
+        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+    )

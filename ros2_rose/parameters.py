@@ -1,0 +1,182 @@
+"""The settings of the node: typed, checked once, never changed.
+
+The fields are the ROS parameters; ``ros2_rose.parameter_server`` declares them by these
+descriptions and ranges. A camera called ``front`` has ``cameras.front.topic``,
+``cameras.front.transport`` and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+from typing import Annotated, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from ros2_rose.image_decoder import MAX_PIXELS
+
+CAMERA_PREFIX = 'cameras.'
+
+_CAMERA_NAME = r'^[A-Za-z][A-Za-z0-9_]*$'  # it becomes part of a parameter's name
+_DEVICE = r'^(auto|cpu|cuda(:[0-9]+)?)$'
+
+
+class ParameterError(ValueError):
+    """A parameter is unknown, or has a value that cannot be used; the text names it."""
+
+
+class _Frozen(BaseModel):
+    """Refuses unknown names, other types and NaN; whole numbers may stand for floats."""
+
+    model_config = ConfigDict(frozen=True, extra='forbid', strict=True, allow_inf_nan=False)
+
+
+class CameraParameters(_Frozen):
+    """One camera."""
+
+    topic: str = Field(
+        'image_raw',
+        min_length=1,
+        description='Topic of the raw image; relative names join the namespace.',
+    )
+    transport: Literal['raw', 'compressed'] = Field(
+        'raw', description='raw, or compressed: then <topic>/compressed is used.'
+    )
+    reliability: Literal['auto', 'reliable', 'best_effort'] = Field(
+        'auto',
+        description='reliable, best_effort, or auto: reliable if all publishers offer it. '
+        'Best effort loses images above 0.5 MB with the default settings of Fast DDS.',
+    )
+
+
+class RoseParameters(_Frozen):
+    """All settings of the node.  A 0 or an empty text leaves the choice to the model."""
+
+    model: str = Field(
+        'nano',
+        min_length=1,
+        description='A model shipped with the package by its name, or the folder of a model.',
+    )
+    device: str = Field(
+        'auto',
+        pattern=_DEVICE,
+        description='auto, cpu, cuda or cuda:N; auto takes a GPU if there is one.',
+    )
+    num_threads: int = Field(
+        0, ge=0, le=1024, description='CPU threads of the model; 0: one for each core.'
+    )
+    instruction: str = Field(
+        '', max_length=1024, description="What to segment, in words; empty: the model's own."
+    )
+    min_objectness: float = Field(
+        0.0,
+        ge=0.0,
+        le=1.0,
+        description="Patches below it give no segment, in [0, 1]; 0: the model's own threshold.",
+    )
+    max_segments: int = Field(
+        0, ge=0, le=1000, description="Most segments of a frame; 0: the model's own number."
+    )
+    camera_names: list[Annotated[str, StringConstraints(pattern=_CAMERA_NAME)]] = Field(
+        ['camera'], min_length=1, description='Names of the cameras; one model serves them all.'
+    )
+    cameras: dict[str, CameraParameters] = Field({}, validate_default=True)
+    max_pixels: int = Field(
+        MAX_PIXELS,
+        ge=1,
+        le=MAX_PIXELS,
+        description='Images with more pixels are refused before any memory is taken.',
+    )
+    history_length: int = Field(
+        60, ge=1, le=10_000, description='Frames of each camera that can still be corrected.'
+    )
+    refine_timeout_s: float = Field(
+        10.0, ge=0.1, le=3600.0, description='A correction is answered within this time [s].'
+    )
+    autostart: bool = Field(
+        True, description='Configure and activate by itself when the process starts.'
+    )
+    diagnostics_period_s: float = Field(
+        1.0, ge=0.1, le=60.0, description='Time between two reports on /diagnostics [s].'
+    )
+
+    @field_validator('camera_names')
+    @classmethod
+    def _check_names(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError('the names must differ')
+        return names
+
+    @model_validator(mode='after')
+    def _check_topics(self) -> RoseParameters:
+        users: dict[str, str] = {}
+        for name, camera in self.cameras.items():
+            other = users.setdefault(camera.topic, name)
+            if other != name:
+                raise ValueError(
+                    f'cameras.{name}.topic and cameras.{other}.topic must differ, '
+                    f'got {camera.topic!r} for both'
+                )
+        return self
+
+
+def default_topic(name: str, camera_names: list[str]) -> str:
+    """``image_raw`` for an only camera, as ROS users expect; ``<name>/image_raw`` for several."""
+    return 'image_raw' if len(camera_names) == 1 else f'{name}/image_raw'
+
+
+def parameters_from(values: Mapping[str, object]) -> RoseParameters:
+    """The settings from values by their full ROS names; what is missing has its default.
+
+    Raises:
+        ParameterError: names the parameter that is unknown or cannot be used.
+    """
+    top: dict[str, object] = {}
+    cameras: dict[str, dict[str, object]] = {}
+    for full_name, value in values.items():
+        if full_name.startswith(CAMERA_PREFIX):
+            name, _, field = full_name.removeprefix(CAMERA_PREFIX).partition('.')
+            cameras.setdefault(name, {})[field] = value
+        else:
+            top[full_name] = list(value) if isinstance(value, tuple) else value
+    names = _camera_names(top)
+    for name in cameras:
+        if name not in names:
+            raise ParameterError(
+                f'{CAMERA_PREFIX}{name} belongs to no camera; camera_names are {names}.'
+            )
+    top['cameras'] = {
+        name: {'topic': default_topic(name, names), **cameras.get(name, {})} for name in names
+    }
+    try:
+        return RoseParameters.model_validate(top)
+    except ValidationError as error:
+        raise ParameterError(_first_error(error)) from error
+
+
+def _camera_names(values: Mapping[str, object]) -> list[str]:
+    """The names of the cameras, as far as they are any; what is wrong is said later."""
+    names = values.get('camera_names', ['camera'])
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def _first_error(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    name = '.'.join(str(part) for part in first['loc'])
+    if first['type'] == 'extra_forbidden':
+        fields = CameraParameters if name.startswith(CAMERA_PREFIX) else RoseParameters
+        close = get_close_matches(name.rpartition('.')[2], fields.model_fields, n=1)
+        hint = (
+            f'did you mean {close[0]}?' if close else f'known: {", ".join(fields.model_fields)}.'
+        )
+        return f'There is no parameter {name}; {hint}'
+    text = first['msg'].removeprefix('Value error, ')
+    return f'{name}: {text}, got {str(first["input"])[:64]!r}.' if name else f'{text}.'

@@ -1,0 +1,121 @@
+"""From a waiting image to a published frame: what runs in the thread of the model."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ros2_rose.bad_image import BadImageError
+from ros2_rose.camera_inbox import CameraInbox, Frame
+from ros2_rose.camera_subscription import ImageMessage
+from ros2_rose.conversions import image_to_rgb, record_to_msg
+from ros2_rose.diagnostics import LatencyMeter
+from ros2_rose.history import FrameHistory, FrameRecord
+from ros2_rose.msg import SegmentArray
+from ros2_rose.parameters import RoseParameters
+from ros2_rose.worker import Logger, ModelWorker, Segmenter
+from rose_model.segmenter import RoseSegmenter
+
+PublishSegments = Callable[[SegmentArray], None]
+PublishPictures = Callable[[FrameRecord, NDArray[np.uint8] | None], None]
+
+
+class Pipeline:
+    """All that lives from *configure* to *cleanup*: the model, the waiting frames and the history.
+
+    Nothing is published while it is closed, and a frame that ends then is counted as stale.
+    """
+
+    def __init__(
+        self,
+        parameters: RoseParameters,
+        publish_segments: PublishSegments,
+        publish_pictures: PublishPictures,
+        logger: Logger,
+    ) -> None:
+        self.parameters = parameters
+        self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
+        self.history = FrameHistory(parameters.camera_names, parameters.history_length)
+        self.latency = LatencyMeter()
+        self.worker = ModelWorker(self._load, self.inbox, self._process, logger)
+        self.model_name = ''
+        self._publish_segments = publish_segments
+        self._publish_pictures = publish_pictures
+        self._logger = logger
+        self._gate = threading.Lock()
+        self._is_open = False
+        self._frame_seq: Counter[str] = Counter()
+
+    def open(self) -> None:
+        """Publish from now on."""
+        with self._gate:
+            self._is_open = True
+
+    def close(self) -> None:
+        """Publish nothing any more; waiting frames are dropped."""
+        with self._gate:
+            self._is_open = False
+        self.inbox.clear()
+
+    def publish_corrected(self, record: FrameRecord, segmenter: Segmenter) -> None:
+        """Publish a frame again after a correction; its image is gone, so there is no overlay."""
+        message = record_to_msg(record, segmenter.name)
+        with self._gate:
+            if not self._is_open:
+                return
+            self._publish_segments(message)
+        self._publish_pictures(record, None)
+
+    def _load(self) -> Segmenter:
+        parameters = self.parameters
+        if parameters.num_threads:
+            torch.set_num_threads(parameters.num_threads)
+            cv2.setNumThreads(parameters.num_threads)
+        segmenter = RoseSegmenter.from_pretrained(
+            parameters.model,
+            device=parameters.device,
+            min_objectness=parameters.min_objectness or None,
+            max_segments=parameters.max_segments or None,
+        )
+        self.model_name = segmenter.name
+        return segmenter
+
+    def _process(self, segmenter: Segmenter, frame: Frame[ImageMessage]) -> None:
+        try:
+            rgb = image_to_rgb(frame.message, self.parameters.max_pixels)
+        except BadImageError as error:
+            self.inbox.failed(frame.camera, error.reason.value)
+            self._logger.error(f'An image of camera {frame.camera!r} is refused. {error}')
+            return
+        record = FrameRecord(
+            camera=frame.camera,
+            header=frame.message.header,
+            stamp_ns=frame.stamp_ns,
+            frame_seq=self._frame_seq[frame.camera],
+            segmentation=segmenter.segment(rgb, self.parameters.instruction or None),
+        )
+        message = record_to_msg(record, segmenter.name)
+        with self._gate:
+            if not self._is_open:
+                self.inbox.came_late(frame.camera)
+                return
+            # Before the message: whoever receives it may correct the frame at once.
+            self.history.add(record)
+            self._publish_segments(message)
+        self._frame_seq[frame.camera] += 1
+        self.inbox.processed(frame.camera)
+        self.latency.add(time.monotonic() - frame.received_s)
+        self._show(record, rgb)
+
+    def _show(self, record: FrameRecord, rgb: NDArray[np.uint8]) -> None:
+        try:
+            self._publish_pictures(record, rgb)
+        except Exception as error:  # the frame itself is out and counted
+            self._logger.error(f'The pictures of a frame failed. {type(error).__name__}: {error}')

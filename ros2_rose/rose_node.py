@@ -1,0 +1,289 @@
+"""The node ``rose``: images in, segments out, corrections by ``~/refine``.  Wiring only."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import rclpy
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.srv import ChangeState
+from rclpy.clock import Clock, ClockType
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.timer import Timer
+
+from ros2_rose import diagnostics, qos
+from ros2_rose.bad_image import BadImageError
+from ros2_rose.camera_inbox import Frame
+from ros2_rose.camera_subscription import CameraSubscription, ImageMessage
+from ros2_rose.conversions import check_image, to_nanoseconds
+from ros2_rose.history import FrameRecord
+from ros2_rose.msg import SegmentArray
+from ros2_rose.overlay import PicturePublisher
+from ros2_rose.parameter_server import ParameterServer
+from ros2_rose.parameters import ParameterError
+from ros2_rose.pipeline import Pipeline
+from ros2_rose.refine_service import RefineService, RefineSession
+from ros2_rose.worker import ModelWorker
+from rose_model.checkpoint import check_folder
+from rose_model.errors import RoseError
+
+FOLLOW_PERIOD_S = 0.25  # how soon a camera's reliability follows what its publishers offer
+STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
+
+SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
+
+
+class RoseNode(LifecycleNode):
+    """Loads the model in *configure*, listens in *activate*, frees the model in *cleanup*.
+
+    Raises:
+        ParameterError: a parameter given to the process is unknown or cannot be used.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed on to rclpy as they are
+        super().__init__('rose', automatically_declare_parameters_from_overrides=True, **options)
+        self._pipeline: Pipeline | None = None
+        self._retired: ModelWorker | None = None
+        self._cameras: list[CameraSubscription] = []
+        self._timers_by_name: dict[str, Timer] = {}
+        self._steady = Clock(clock_type=ClockType.STEADY_TIME)  # does not follow sim time
+        self._parameter_server = ParameterServer(self, lambda: self._pipeline is not None)
+        self._segments = self.create_publisher(
+            SegmentArray,
+            '~/segments',
+            qos.segments(),
+            qos_overriding_options=qos.output_overrides(),
+        )
+        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
+        self._pictures = PicturePublisher(self)
+        self._refine = RefineService(self)
+        self._rates = diagnostics.RateMeter()
+        _answer_illegal_transitions(self)
+        self.get_logger().info(f'Images are written by the {self._pictures.writer_name} writer.')
+
+    def start(self) -> None:
+        """Configure and activate, if the parameter ``autostart`` says so."""
+        if self._parameter_server.read().autostart and self.trigger_configure() == SUCCESS:
+            self.trigger_activate()
+
+    def stop(self) -> None:
+        """End everything but the node itself; waits a moment for the frame in work."""
+        self._deactivate()
+        self._clean_up()
+        if self._retired is not None:
+            self._retired.join(STOP_TIMEOUT_S)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Check parameters and the model's folder, then load the model in its own thread."""
+        try:
+            parameters = self._parameter_server.read()
+            check_folder(parameters.model)
+        except (ParameterError, RoseError) as error:
+            self.get_logger().error(f'Cannot be configured. {error}')
+            return FAILURE
+        self._pipeline = Pipeline(
+            parameters, self._publish_segments, self._publish_pictures, self.get_logger()
+        )
+        self._pipeline.worker.start(after=self._retired)
+        self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
+        self._report()
+        return SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the cameras and take corrections."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return FAILURE
+        pipeline.open()
+        parameters = pipeline.parameters
+        self._refine.open(
+            RefineSession(
+                worker=pipeline.worker,
+                history=pipeline.history,
+                camera_names=tuple(parameters.camera_names),
+                timeout_s=parameters.refine_timeout_s,
+                publish=pipeline.publish_corrected,
+            )
+        )
+        self._cameras = [
+            CameraSubscription(self, name, camera, self._on_image)
+            for name, camera in parameters.cameras.items()
+        ]
+        self._start_timer('follow', FOLLOW_PERIOD_S, self._follow_publishers)
+        topics = ', '.join(camera.topic for camera in self._cameras)
+        self.get_logger().info(f'Listening to {topics}.')
+        return SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop listening; the model stays in memory."""
+        self._deactivate()
+        return SUCCESS
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model, as soon as it has ended what it is doing."""
+        self._clean_up()
+        return SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop everything."""
+        self._deactivate()
+        self._clean_up()
+        return SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured after a transition that raised."""
+        self.get_logger().error(f'A transition from {state.label} failed; back to unconfigured.')
+        self._deactivate()
+        self._clean_up()
+        return SUCCESS
+
+    def _deactivate(self) -> None:
+        self._stop_timer('follow')
+        for camera in self._cameras:
+            camera.close()
+        self._cameras = []
+        self._refine.close()
+        if self._pipeline is not None:
+            self._pipeline.close()
+
+    def _clean_up(self) -> None:
+        self._stop_timer('diagnostics')
+        if self._pipeline is not None:
+            # Nobody waits here, for loading can take long; the next worker does.
+            self._pipeline.worker.stop()
+            self._retired, self._pipeline = self._pipeline.worker, None
+
+    def _on_image(self, camera: str, message: ImageMessage) -> None:
+        """Let an image wait for the model, unless it is plainly unusable."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        try:
+            header = check_image(message, pipeline.parameters.max_pixels)
+        except BadImageError as error:
+            pipeline.inbox.refuse(camera, error.reason.value)
+            self.get_logger().warning(
+                f'An image of camera {camera!r} is refused. {error}', throttle_duration_sec=1.0
+            )
+            return
+        if header is not None and not header.agrees_with(message.format):
+            self.get_logger().warning(
+                f'Camera {camera!r} sends {header.kind} as {message.format[:64]!r}.',
+                throttle_duration_sec=10.0,
+            )
+        stamp_ns = to_nanoseconds(message.header.stamp)
+        pipeline.inbox.offer(Frame(camera, stamp_ns, time.monotonic(), message))
+        pipeline.worker.wake()
+
+    def _follow_publishers(self) -> None:
+        for camera in self._cameras:
+            if camera.follow_publishers():
+                word = 'reliably' if camera.is_reliable else 'with best effort'
+                self.get_logger().info(f'Listening to {camera.topic} {word}, as it is offered.')
+
+    def _publish_segments(self, message: SegmentArray) -> None:
+        self._unless_shut_down(lambda: self._segments.publish(message))
+
+    def _publish_pictures(self, record: FrameRecord, rgb: Any) -> None:  # noqa: ANN401
+        self._unless_shut_down(lambda: self._pictures.publish(record, rgb))
+
+    def _unless_shut_down(self, publish: Callable[[], None]) -> None:
+        """A signal ends ROS at any moment, also while the model's thread publishes."""
+        try:
+            publish()
+        except rclpy_implementation.RCLError:
+            if self.context.ok():
+                raise
+
+    def _report(self) -> None:
+        """Publish the diagnostics."""
+        pipeline = self._pipeline
+        if pipeline is None:
+            return
+        counts = pipeline.inbox.counts()
+        processed = sum(camera.processed for camera in counts.values())
+        worker = pipeline.worker
+        message = DiagnosticArray(
+            status=[
+                diagnostics.model_status(worker.state, worker.failure, pipeline.model_name),
+                *(diagnostics.camera_status(name, counts[name], self._rates) for name in counts),
+                diagnostics.output_status(pipeline.latency.summary(), processed, self._rates),
+                diagnostics.refine_status(self._refine.counts),
+            ]
+        )
+        message.header.stamp = self.get_clock().now().to_msg()
+        self._diagnostics.publish(message)
+
+    def _start_timer(self, name: str, period_s: float, callback: Callable[[], None]) -> None:
+        self._timers_by_name[name] = self.create_timer(period_s, callback, clock=self._steady)
+
+    def _stop_timer(self, name: str) -> None:
+        timer = self._timers_by_name.pop(name, None)
+        if timer is not None:
+            self.destroy_timer(timer)
+
+
+def _answer_illegal_transitions(node: LifecycleNode) -> None:
+    """Let an illegal transition be refused; in rclpy of Jazzy (7.1) it ends the process."""
+    service = node._service_change_state
+    change_state = service.callback
+
+    def refuse_if_illegal(
+        request: ChangeState.Request, response: ChangeState.Response
+    ) -> ChangeState.Response:
+        try:
+            return change_state(request, response)
+        except rclpy_implementation.RCLError as error:
+            node.get_logger().error(f'Transition {request.transition.id} is refused: {error}')
+            response.success = False
+            return response
+
+    service.callback = refuse_if_illegal
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the node until SIGINT or SIGTERM, then end the process.
+
+    Exit codes: 0 after a signal, 2 for a parameter that cannot be used.
+    """
+    code = run(args)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # ROS is shut down.  Python would now take the libraries of the model apart, object by object,
+    # for seconds; and a model that is still being loaded cannot be stopped in any other way.
+    os._exit(code)
+
+
+def run(args: list[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; returns the exit code."""
+    rclpy.init(args=args)
+    try:
+        node = RoseNode()
+    except ParameterError as error:
+        get_logger('rose').fatal(f'{error}')
+        rclpy.try_shutdown()
+        return 2
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    try:
+        node.start()
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass  # both are ways in which a signal arrives
+    except rclpy_implementation.RCLError:
+        if node.context.ok():  # or a callback was publishing when the signal came
+            raise
+    # A second one must not break into the clean-up: a terminal and a launcher may both send it.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    node.stop()
+    node.destroy_node()
+    rclpy.try_shutdown()
+    return 0
