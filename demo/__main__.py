@@ -17,7 +17,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rose_model.overlay import draw_overlay
 
 from demo.errors import DemoError
 from demo.film import Film, spread, write_picture
@@ -25,6 +24,7 @@ from demo.frames import RATE_HZ, read_frames
 from demo.report import code_name, make_summary, names_table, segments_table
 from demo.scenario import Outcome, play
 from demo.segments import to_records
+from rose_model.overlay import draw_overlay
 
 OUTPUT = Path('demo_output')
 PICTURES = 6

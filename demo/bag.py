@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from ros2_rose.image_decoder import BadImageError, decode_compressed, decode_raw
 from rosbags.highlevel import AnyReader, AnyReaderError
 from rosbags.interfaces import Connection
 from rosbags.typesys import Stores, get_typestore
 
 from demo.errors import InputError
+from ros2_rose.image_decoder import BadImageError, decode_compressed, decode_raw
 
 _FILES = {'.mcap', '.db3'}
 IMAGE_TYPES = ('sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage')

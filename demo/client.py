@@ -12,11 +12,11 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from rclpy.signals import SignalHandlerOptions
-from ros2_rose.msg import SegmentArray
-from ros2_rose.srv import Refine
 
 from demo.correction import Correction
 from demo.errors import DemoError
+from ros2_rose.msg import SegmentArray
+from ros2_rose.srv import Refine
 
 SEGMENTS_TOPIC, REFINE_SERVICE = '/rose/segments', '/rose/refine'
 QOS = QoSProfile(depth=10, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
@@ -47,7 +47,6 @@ class Client:
     def __init__(self) -> None:
         self.arrivals: list[Arrival] = []
         self.corrected: list[Arrival] = []
-        self.model_status = 'nothing heard from it'
         self.model_is_ready = False
 
     def __enter__(self) -> Client:
@@ -122,5 +121,6 @@ class Client:
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
             if status.name.endswith('model'):
-                self.model_status = status.message
                 self.model_is_ready = status.level == DiagnosticStatus.OK
+                if status.level == DiagnosticStatus.ERROR:
+                    raise DemoError(f'the model cannot be loaded: {status.message}')

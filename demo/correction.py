@@ -7,11 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
 from rose_model.data.sample import Sample
 from rose_model.records import Segment
 
 SAME_OBJECT_IOU = 0.5
 MISSED_IOU = 0.1
+MASK_TEXT = 'The mask does not cover the whole object.'
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,7 @@ def choose_correction(
     if not segments:
         return Correction('You missed the road.', '')
     largest = max(segments, key=lambda segment: (segment.is_thing, segment.area))
-    return Correction(_mask_text(largest.category), largest.id)
+    return Correction(MASK_TEXT, largest.id)
 
 
 def _correct_by_truth(
@@ -53,7 +55,7 @@ def _correct_by_truth(
         if ious[best] >= SAME_OBJECT_IOU and found.category != name:
             return Correction(f'This is {_with_article(name)}.', found.id)
         if ious[best] < worst_iou:
-            worst_iou, worst = ious[best], Correction(_mask_text(name), found.id)
+            worst_iou, worst = ious[best], Correction(MASK_TEXT, found.id)
     return worst
 
 
@@ -65,10 +67,6 @@ def _regions_by_size(truth: Sample) -> list[int]:
 
 def _with_article(name: str) -> str:
     return f'an {name}' if name[0] in 'aeiou' else f'a {name}'
-
-
-def _mask_text(name: str) -> str:
-    return f'The mask does not cover the whole {name}.'
 
 
 def _iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -9,11 +9,11 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from rose_model.data.sample import Sample
-from rose_model.data.streets import render_scene
 
 from demo.bag import is_bag, read_bag
 from demo.errors import InputError
+from rose_model.data.sample import Sample
+from rose_model.data.streets import render_scene
 
 RATE_HZ = 10.0
 MAX_FRAMES = 300

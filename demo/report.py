@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 from rich.text import Text
-from ros2_rose.msg import Segment, SegmentArray
-from ros2_rose.srv import Refine
 
 from demo.client import Arrival
 from demo.correction import Correction
 from demo.errors import DemoError
+from ros2_rose.msg import Segment, SegmentArray
+from ros2_rose.srv import Refine
 
 ANSWERED = (Refine.Response.OK, Refine.Response.NOT_UNDERSTOOD, Refine.Response.REJECTED)
 """Codes of a service that did its work, whatever the model thinks of the sentence."""

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from ros2_rose.srv import Refine
 
 from demo.client import REFINE_SERVICE, SEGMENTS_TOPIC, Arrival, Client
 from demo.correction import Correction, choose_correction
@@ -19,10 +18,11 @@ from demo.frames import MAX_FRAMES, RATE_HZ, read_frames, street
 from demo.processes import child_process, last_line
 from demo.report import ANSWERED, Account, make_account
 from demo.segments import to_records
+from ros2_rose.srv import Refine
 
 CONFIG = Path(__file__).parents[1] / 'config' / 'rose.yaml'
 
-READY_TIMEOUT_S = 45.0
+READY_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 10.0
 REFINE_TIMEOUT_S = 15.0
 
@@ -58,9 +58,8 @@ def play(source: Path | None, output: Path, console: Console) -> Outcome:
     with child_process(_node_command(), node_log, node_log) as node, Client() as client:
         check = _alive(node, 'node', node_log)
         if not client.wait_until(lambda: client.is_ready, READY_TIMEOUT_S, check):
-            raise DemoError(
-                f'the node was not ready within {READY_TIMEOUT_S:.0f} s: {client.model_status}.'
-            )
+            said = last_line(node_log)
+            raise DemoError(f'the node was not ready within {READY_TIMEOUT_S:.0f} s: {said}')
         published_ns = _stream(source, output, client, check, console)
         account = make_account(published_ns, client.arrivals)
         if not account.answered:

@@ -66,6 +66,7 @@ def _round_trip() -> Record:
     """Send one ``SegmentArray`` to ourselves, on this machine only and in a domain of our own."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
+
     from ros2_rose.msg import SegmentArray
 
     os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
@@ -90,7 +91,7 @@ def _round_trip() -> Record:
         cure = 'Check that multicast and shared memory work on the loopback interface.'
         detail = f'no message came back within {ROUND_TRIP_TIMEOUT_S:.0f} s'
         return _record('DDS round trip', 'WRONG', detail, cure)
-    return _record('DDS round trip', 'ok', f'{elapsed_ms:.0f} ms with discovery')
+    return _record('DDS round trip', 'ok', f'{elapsed_ms:.1f} ms with discovery')
 
 
 def _optional() -> Iterator[Record]:

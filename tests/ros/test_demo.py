@@ -9,12 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from ros2_rose.msg import SegmentArray
-from ros2_rose.srv import Refine
 from rosbags.rosbag2 import StoragePlugin, Writer
 from rosbags.typesys import Stores, get_typestore
-from rose_model.data.sample import LabelledRegion, Sample
-from rose_model.records import Segment
 
 from demo.client import Arrival
 from demo.correction import choose_correction
@@ -23,6 +19,10 @@ from demo.film import Film, spread
 from demo.frames import read_frames, street
 from demo.processes import child_process, last_line
 from demo.report import code_name, make_account
+from ros2_rose.msg import SegmentArray
+from ros2_rose.srv import Refine
+from rose_model.data.sample import LabelledRegion, Sample
+from rose_model.records import Segment
 
 ROOT = Path(__file__).parents[2]
 NANO = ROOT / 'rose_model' / 'weights' / 'nano'
