@@ -19,12 +19,11 @@ import typer
 from rich.console import Console
 
 from demo.errors import DemoError
-from demo.film import Film, spread, write_picture
+from demo.film import Film, draw_beside, spread, write_picture
 from demo.frames import RATE_HZ, read_frames
 from demo.report import code_name, make_summary, names_table, segments_table
 from demo.scenario import Outcome, play
 from demo.segments import to_records
-from rose_model.overlay import draw_overlay
 
 OUTPUT = Path('demo_output')
 PICTURES = 6
@@ -104,14 +103,14 @@ def _write(outcome: Outcome, source: Path | None, output: Path) -> None:
         for index, rgb in enumerate(read_frames(source)):
             if index not in answered:
                 continue
-            overlay = draw_overlay(rgb, to_records(answered[index].message))
-            film.add(overlay)
+            picture = draw_beside(rgb, to_records(answered[index].message))
+            film.add(picture)
             if index in shown:
-                write_picture(output / f'frame_{index:03d}.png', overlay)
+                write_picture(output / f'frame_{index:03d}.png', picture)
             if index == outcome.corrected_index:
-                write_picture(output / 'refine_before.png', overlay)
-                after = (outcome.after or outcome.before).message
-                write_picture(output / 'refine_after.png', draw_overlay(rgb, to_records(after)))
+                write_picture(output / 'refine_before.png', picture)
+                after = to_records((outcome.after or outcome.before).message)
+                write_picture(output / 'refine_after.png', draw_beside(rgb, after))
     summary = make_summary(outcome.account, outcome.correction, outcome.response)
     (output / 'summary.json').write_text(json.dumps(summary, indent=2) + '\n')
 

@@ -7,9 +7,12 @@ from pathlib import Path
 from types import TracebackType
 
 import cv2
+import numpy as np
 
 from demo.errors import DemoError
 from demo.frames import Rgb
+from rose_model.overlay import draw_overlay
+from rose_model.records import Segment
 
 FILM_HEIGHT_MAX = 720
 
@@ -48,6 +51,11 @@ class Film:
             if not self._writer.isOpened():
                 raise DemoError(f'cannot write {self._path}: OpenCV finds no MPEG-4 encoder.')
         self._writer.write(cv2.cvtColor(cv2.resize(rgb, self._size), cv2.COLOR_RGB2BGR))
+
+
+def draw_beside(rgb: Rgb, segments: Sequence[Segment]) -> Rgb:
+    """The frame and, to its right, its overlay: that hides the colours that names speak of."""
+    return np.concatenate((rgb, draw_overlay(rgb, segments)), axis=1)
 
 
 def write_picture(path: Path, rgb: Rgb) -> None:

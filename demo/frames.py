@@ -20,7 +20,7 @@ MAX_FRAMES = 300
 """A longer input is cut here: 30 s of film, so that the demonstration ends within two minutes."""
 
 STREET_SEEDS = (1_000_003, 1_000_006, 1_000_008, 1_000_014)
-"""Scenes far from the seeds that a training run draws."""
+"""Scenes that no training run draws."""
 STREET_FRAMES = 20
 """Frames that each scene is played for."""
 STREET_PACE = 3.0
