@@ -1,0 +1,133 @@
+"""Messages and records: nothing is lost between them."""
+
+import array
+
+import numpy as np
+import pytest
+from rclpy.serialization import deserialize_message, serialize_message
+from std_msgs.msg import Header
+
+from ros2_rose.conversions import (
+    record_to_msg,
+    refine_arguments,
+    segment_to_msg,
+    to_nanoseconds,
+    to_time,
+)
+from ros2_rose.history import FrameRecord
+from ros2_rose.masks import decode_mask
+from ros2_rose.msg import Segment as SegmentMessage
+from ros2_rose.msg import SegmentArray
+from ros2_rose.srv import Refine
+from rose_model.errors import InvalidRequestError
+from rose_model.records import PointHint, RefineTarget
+
+
+def record_of(segmentation, revision=0):
+    header = Header(stamp=to_time(1_500_000_002), frame_id='optical')
+    return FrameRecord('front', header, 1_500_000_002, 7, segmentation, revision)
+
+
+def sent(message):
+    return deserialize_message(serialize_message(message), type(message))
+
+
+@pytest.mark.parametrize('nanoseconds', [0, 1, 999_999_999, 10**9, 1_795_411_361_162_713_601])
+def test_stamps_survive_to_the_nanosecond(nanoseconds):
+    assert to_nanoseconds(to_time(nanoseconds)) == nanoseconds
+
+
+def test_a_frame_comes_out_of_the_wire_as_it_was(make_segment, make_segmentation):
+    small = make_segment('2', 'Lösch-Fahrzeug 🚒', box=(5, 1, 7, 4))
+    large = make_segment('1', 'road', box=(0, 2, 8, 6), is_thing=False, hole=(3, 3))
+    record = record_of(make_segmentation(small, large))
+    message = sent(record_to_msg(record, 'nano@12345678'))
+    assert message.header == record.header
+    assert (message.camera, message.height, message.width) == ('front', 6, 8)
+    assert (message.frame_seq, message.revision) == (7, 0)
+    assert (message.prompt, message.model) == ('segment', 'nano@12345678')
+    assert [segment.id for segment in message.segments] == ['1', '2']
+    for segment, original in zip(message.segments, (large, small), strict=True):
+        assert segment.label == original.category
+        assert segment.area == original.area
+        assert segment.label_score == pytest.approx(original.category_score)
+        assert segment.mask_score == pytest.approx(original.mask_score)
+        assert np.array_equal(decode_mask(segment.mask, 6, 8), original.full_mask((6, 8)))
+    kinds = [segment.kind for segment in message.segments]
+    assert kinds == [SegmentMessage.KIND_STUFF, SegmentMessage.KIND_THING]
+
+
+def test_a_frame_without_segments_is_a_message_without_segments(make_segmentation):
+    message = sent(record_to_msg(record_of(make_segmentation()), 'nano'))
+    assert message.segments == []
+    assert (message.height, message.width) == (6, 8)
+
+
+def test_a_reply_holds_only_the_changed_segments(make_segment, make_segmentation):
+    changed = make_segment('2', 'bus', revision=1)
+    record = record_of(make_segmentation(make_segment('1'), changed), revision=3)
+    message = record_to_msg(record, 'nano', [changed])
+    assert [segment.id for segment in message.segments] == ['2']
+    assert message.revision == 3
+    assert message.segments[0].revision == 1
+
+
+def test_a_corrected_segment_says_so(make_segment):
+    assert segment_to_msg(make_segment('1')).source == SegmentMessage.SOURCE_MODEL
+    corrected = segment_to_msg(make_segment('1', revision=2))
+    assert (corrected.source, corrected.revision) == (SegmentMessage.SOURCE_REFINED, 2)
+
+
+def test_runs_are_stored_without_copying_number_by_number(make_segment):
+    assert isinstance(segment_to_msg(make_segment('1')).mask.counts, array.array)
+
+
+def test_messages_pass_the_field_checks(make_segment, make_segmentation):
+    record = record_of(make_segmentation(make_segment('1')))
+    message = record_to_msg(record, 'nano')
+    fields = {name: getattr(message, name) for name in message.get_fields_and_field_types()}
+    SegmentArray(check_fields=True, **fields)
+
+
+# --- requests -----------------------------------------------------------------------------------
+
+
+def test_a_request_becomes_the_arguments_of_the_model():
+    request = sent(
+        Refine.Request(
+            text='this is a bus',
+            segment_id='3',
+            target=Refine.Request.TARGET_LABEL,
+            points_x=[1.5, 2.0],
+            points_y=[3.0, 4.0],
+            point_labels=array.array('B', [1, 0]),
+        )
+    )
+    arguments = refine_arguments(request)
+    assert (arguments.text, arguments.segment_id) == ('this is a bus', '3')
+    assert arguments.target is RefineTarget.LABEL
+    assert arguments.points == (PointHint(1.5, 3.0, True), PointHint(2.0, 4.0, False))
+
+
+def test_a_plain_request_lets_the_text_decide():
+    arguments = refine_arguments(Refine.Request(text='you missed the cyclist'))
+    assert arguments.target is RefineTarget.AUTO
+    assert arguments.points == ()
+
+
+@pytest.mark.parametrize(
+    ('field', 'values'),
+    [
+        ('target', {'target': 4}),
+        ('scope', {'scope': Refine.Request.SCOPE_TRACK}),
+        ('timeout_sec', {'timeout_sec': -1.0}),
+        ('timeout_sec', {'timeout_sec': float('nan')}),
+        ('timeout_sec', {'timeout_sec': 1e30}),
+        ('points_x', {'points_x': [1.0]}),
+        ('point', {'points_x': [1.0], 'points_y': [1.0], 'point_labels': [2]}),
+        ('point', {'points_x': [float('inf')], 'points_y': [1.0], 'point_labels': [1]}),
+    ],
+)
+def test_a_field_that_cannot_be_used_is_named(field, values):
+    with pytest.raises(InvalidRequestError, match=field):
+        refine_arguments(Refine.Request(text='a', **values))

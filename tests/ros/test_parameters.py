@@ -1,0 +1,197 @@
+"""Parameters: every one that cannot be used is refused by name."""
+
+from pathlib import Path
+
+import pytest
+import rclpy
+import yaml
+from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
+
+from ros2_rose.parameter_server import ParameterServer
+from ros2_rose.parameters import (
+    CameraParameters,
+    ParameterError,
+    RoseParameters,
+    parameters_from,
+)
+
+CONFIG = Path(__file__).parents[2] / 'config' / 'rose.yaml'
+
+
+def flattened(tree, prefix=''):
+    for name, value in tree.items():
+        if isinstance(value, dict):
+            yield from flattened(value, f'{prefix}{name}.')
+        else:
+            yield prefix + name, value
+
+
+def test_nothing_given_means_the_defaults():
+    parameters = parameters_from({})
+    assert parameters.model == 'nano'
+    assert parameters.cameras == {'camera': CameraParameters()}
+
+
+def test_the_file_holds_every_parameter_with_its_default():
+    values = dict(flattened(yaml.safe_load(CONFIG.read_text())['/**']['ros__parameters']))
+    assert parameters_from(values) == parameters_from({})
+    fields = set(RoseParameters.model_fields) - {'cameras'}
+    fields |= {f'cameras.camera.{name}' for name in CameraParameters.model_fields}
+    assert set(values) == fields
+
+
+def test_several_cameras_have_topics_of_their_own():
+    values = {'camera_names': ('front', 'left'), 'cameras.left.transport': 'compressed'}
+    cameras = parameters_from(values).cameras
+    assert list(cameras) == ['front', 'left']
+    assert [camera.topic for camera in cameras.values()] == ['front/image_raw', 'left/image_raw']
+    assert cameras['left'].transport == 'compressed'
+
+
+def test_whole_numbers_may_stand_for_floats():
+    assert parameters_from({'refine_timeout_s': 5}).refine_timeout_s == 5.0
+
+
+@pytest.mark.parametrize(
+    ('name', 'value'),
+    [
+        ('model', ''),
+        ('model', 3),
+        ('device', 'gpu'),
+        ('device', 'cuda:'),
+        ('num_threads', -1),
+        ('num_threads', 10**9),
+        ('num_threads', True),
+        ('instruction', 'x' * 1025),
+        ('min_objectness', float('nan')),
+        ('min_objectness', -0.1),
+        ('min_objectness', 1.1),
+        ('max_segments', 2.5),
+        ('max_segments', -1),
+        ('camera_names', []),
+        ('camera_names', ['a', 'a']),
+        ('camera_names', ['a b']),
+        ('camera_names', 'front'),
+        ('cameras.camera.topic', ''),
+        ('cameras.camera.transport', 'h264'),
+        ('cameras.camera.reliability', 'Reliable'),
+        ('max_pixels', 0),
+        ('max_pixels', 2**30),
+        ('history_length', 0),
+        ('refine_timeout_s', 0.0),
+        ('refine_timeout_s', float('inf')),
+        ('autostart', 'yes'),
+        ('diagnostics_period_s', -1.0),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(name, value):
+    with pytest.raises(ParameterError, match=name.replace('.', r'\.')):
+        parameters_from({name: value})
+
+
+@pytest.mark.parametrize(
+    ('name', 'hint'),
+    [
+        ('modle', 'did you mean model'),
+        ('cameras.camera.topics', 'did you mean topic'),
+        ('cameras.rear.topic', 'camera_names are'),
+        ('xyzzy', 'known: model'),
+    ],
+)
+def test_an_unknown_name_is_refused_with_a_hint(name, hint):
+    with pytest.raises(ParameterError, match=hint):
+        parameters_from({name: 'x'})
+
+
+def test_two_cameras_on_one_topic_are_refused():
+    values = {
+        'camera_names': ['a', 'b'],
+        'cameras.a.topic': 'image',
+        'cameras.b.topic': 'image',
+    }
+    with pytest.raises(ParameterError, match=r'cameras\.b\.topic and cameras\.a\.topic'):
+        parameters_from(values)
+
+
+# --- as ROS parameters --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def make_server():
+    rclpy.init()
+    nodes = []
+
+    def make(is_locked=lambda: False, **overrides):
+        node = LifecycleNode(
+            'parameters_under_test',
+            parameter_overrides=[
+                Parameter(name.replace('__', '.'), value=value)
+                for name, value in overrides.items()
+            ],
+            automatically_declare_parameters_from_overrides=True,
+        )
+        nodes.append(node)
+        return node, ParameterServer(node, is_locked)
+
+    yield make
+    for node in nodes:
+        node.destroy_node()
+    rclpy.shutdown()
+
+
+def test_every_parameter_is_declared_with_a_description_and_its_range(make_server):
+    node, server = make_server()
+    for name in server.read().model_fields_set - {'cameras'}:
+        assert node.describe_parameter(name).description
+    assert node.describe_parameter('cameras.camera.topic').description
+    descriptor = node.describe_parameter('min_objectness')
+    assert descriptor.floating_point_range[0].to_value == 1.0
+    assert node.describe_parameter('history_length').integer_range[0].from_value == 1
+
+
+def test_values_given_to_the_process_are_read(make_server):
+    _, server = make_server(model='here', camera_names=['rear'], cameras__rear__topic='back')
+    parameters = server.read()
+    assert parameters.model == 'here'
+    assert parameters.cameras['rear'].topic == 'back'
+
+
+def test_an_unknown_name_given_to_the_process_is_refused(make_server):
+    with pytest.raises(ParameterError, match='did you mean num_threads'):
+        make_server(num_thread=2)
+
+
+def test_names_of_rclpy_are_left_to_it(make_server):
+    name = 'qos_overrides./parameters_under_test/segments.publisher.depth'
+    node, server = make_server(use_sim_time=True, **{name: 3})
+    assert server.read().model == 'nano'
+    assert node.get_parameter('use_sim_time').value is True
+
+
+def test_changes_are_checked_as_a_whole_and_refused_with_the_reason(make_server):
+    node, server = make_server()
+    [result] = node.set_parameters([Parameter('device', value='gpu')])
+    assert not result.successful
+    assert 'device' in result.reason
+    assert server.read().device == 'auto'
+    [result] = node.set_parameters([Parameter('device', value='cpu')])
+    assert result.successful
+    assert server.read().device == 'cpu'
+
+
+def test_other_cameras_can_be_named_later(make_server):
+    node, server = make_server()
+    [result] = node.set_parameters([Parameter('camera_names', value=['front', 'left'])])
+    assert result.successful, result.reason
+    assert list(server.read().cameras) == ['front', 'left']
+    assert node.get_parameter('cameras.left.topic').value == 'left/image_raw'
+
+
+def test_locked_parameters_say_when_they_are_read(make_server):
+    node, _ = make_server(is_locked=lambda: True)
+    [result] = node.set_parameters([Parameter('device', value='cpu')])
+    assert not result.successful
+    assert 'device is read when the node is configured' in result.reason
+    [result] = node.set_parameters([Parameter('use_sim_time', value=True)])
+    assert result.successful

@@ -1,0 +1,150 @@
+"""Pictures out: drawn only for listeners, and readable by every ROS tool."""
+
+import numpy as np
+import pytest
+from std_msgs.msg import Header
+
+from ros2_rose import overlay
+from ros2_rose.conversions import to_time
+from ros2_rose.history import FrameRecord
+from ros2_rose.image_writer import write_image
+from ros2_rose.overlay import PicturePublisher, label_map
+from rose_model.overlay import colour_of, draw_overlay
+
+RGB = np.full((6, 8, 3), 100, np.uint8)
+
+
+class FakePublisher:
+    def __init__(self, listeners):
+        self.listeners = listeners
+        self.messages = []
+
+    def get_subscription_count(self):
+        return self.listeners
+
+    def publish(self, message):
+        self.messages.append(message)
+
+
+class FakeNode:
+    def __init__(self, overlay_listeners, label_map_listeners):
+        self.publishers = {
+            '~/overlay': FakePublisher(overlay_listeners),
+            '~/label_map': FakePublisher(label_map_listeners),
+        }
+
+    def create_publisher(self, kind, name, profile, **options):
+        return self.publishers[name]
+
+
+def published(node, record, rgb):
+    PicturePublisher(node).publish(record, rgb)
+    return [len(publisher.messages) for publisher in node.publishers.values()]
+
+
+@pytest.fixture
+def record(make_segment, make_segmentation):
+    segmentation = make_segmentation(make_segment('1'), make_segment('2', box=(0, 0, 8, 6)))
+    return FrameRecord('front', Header(stamp=to_time(7)), 7, 0, segmentation)
+
+
+@pytest.mark.parametrize('listeners', [(0, 0), (1, 0), (0, 2), (3, 1)])
+def test_each_picture_is_published_only_while_somebody_listens(record, listeners):
+    expected = [min(1, count) for count in listeners]
+    assert published(FakeNode(*listeners), record, RGB) == expected
+
+
+def test_nothing_is_drawn_without_listeners(record, monkeypatch):
+    monkeypatch.setattr(overlay, 'draw_overlay', None)
+    monkeypatch.setattr(overlay, 'label_map', None)
+    assert published(FakeNode(0, 0), record, RGB) == [0, 0]
+
+
+def test_without_the_image_there_is_a_label_map_but_no_overlay(record):
+    assert published(FakeNode(1, 1), record, None) == [0, 1]
+
+
+def test_pictures_have_the_header_and_size_of_the_image(record):
+    node = FakeNode(1, 1)
+    published(node, record, RGB)
+    for publisher, encoding in zip(node.publishers.values(), ('rgb8', '16UC1'), strict=True):
+        [message] = publisher.messages
+        assert message.header == record.header
+        assert (message.height, message.width, message.encoding) == (6, 8, encoding)
+
+
+def test_the_label_map_numbers_segments_as_the_message_lists_them(record):
+    numbers = label_map(record.segmentation.segments, (6, 8))
+    assert numbers.dtype == np.uint16
+    assert record.segmentation.segments[1].id == '1'
+    assert (numbers[1:3, 1:4] == 2).all()
+    assert (numbers == 1).sum() == 6 * 8 - 6
+
+
+def test_a_frame_without_segments_has_an_empty_label_map():
+    assert not label_map((), (6, 8)).any()
+
+
+@pytest.mark.parametrize(
+    ('pixels', 'encoding'),
+    [
+        (np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3), 'rgb8'),
+        (np.arange(6 * 8, dtype=np.uint16).reshape(6, 8) * 999, '16UC1'),
+        (np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3)[:, ::-1], 'rgb8'),
+    ],
+)
+def test_written_pixels_are_read_back(pixels, encoding):
+    message = write_image(pixels, encoding, Header())
+    assert message.step == 8 * pixels[0, 0].nbytes
+    read = np.frombuffer(message.data, pixels.dtype).reshape(pixels.shape)
+    assert np.array_equal(read, pixels)
+
+
+@pytest.mark.parametrize(
+    ('pixels', 'encoding'),
+    [
+        (np.arange(6 * 8 * 3, dtype=np.uint8).reshape(6, 8, 3), 'rgb8'),
+        (np.arange(6 * 8, dtype=np.uint16).reshape(6, 8) * 999, '16UC1'),
+    ],
+)
+def test_both_writers_write_the_same(pixels, encoding):
+    bridge = pytest.importorskip('cv_bridge', reason='cv_bridge comes with a ROS installation')
+    ours = write_image(pixels, encoding, Header(frame_id='optical'))
+    theirs = bridge.CvBridge().cv2_to_imgmsg(pixels, encoding, Header(frame_id='optical'))
+    assert ours == theirs
+
+
+# --- drawing ------------------------------------------------------------------------------------
+
+
+def test_an_overlay_without_segments_is_a_copy_of_the_image():
+    drawn = draw_overlay(RGB, [])
+    assert np.array_equal(drawn, RGB)
+    assert drawn is not RGB
+
+
+def test_drawing_leaves_the_image_itself_alone(make_segment):
+    rgb = RGB.copy()
+    drawn = draw_overlay(rgb, [make_segment('1')])
+    assert np.array_equal(rgb, RGB)
+    assert not np.array_equal(drawn, RGB)
+
+
+def test_pixels_outside_of_masks_and_labels_stay(make_segment):
+    rgb = np.full((200, 300, 3), 100, np.uint8)
+    drawn = draw_overlay(rgb, [make_segment('1', box=(100, 100, 150, 140))])
+    assert np.array_equal(drawn[160:], rgb[160:])
+    assert (drawn[120, 125] != 100).any()
+
+
+def test_a_name_has_its_own_colour_always():
+    assert colour_of('car') == colour_of('car')
+    assert colour_of('car') != colour_of('bus')
+    assert all(0 <= value <= 255 for value in colour_of('Straßenbahn'))
+
+
+@pytest.mark.parametrize('size', [(1, 1), (6, 8), (1080, 1920)])
+def test_images_of_any_size_can_be_drawn_on(make_segment, size):
+    rgb = np.zeros((*size, 3), np.uint8)
+    segment = make_segment('1', 'größer 大', box=(0, 0, size[1], size[0]))
+    assert draw_overlay(rgb, [segment]).shape == rgb.shape

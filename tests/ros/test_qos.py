@@ -1,0 +1,32 @@
+"""Quality of service: reliable as long as everybody offers it."""
+
+import pytest
+from rclpy.qos import ReliabilityPolicy
+
+from ros2_rose import qos
+
+RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFORT
+
+
+@pytest.mark.parametrize(
+    ('setting', 'offers', 'chosen'),
+    [
+        ('auto', [], RELIABLE),
+        ('auto', [RELIABLE], RELIABLE),
+        ('auto', [BEST_EFFORT], BEST_EFFORT),
+        ('auto', [RELIABLE, BEST_EFFORT], BEST_EFFORT),
+        ('reliable', [BEST_EFFORT], RELIABLE),
+        ('best_effort', [RELIABLE], BEST_EFFORT),
+    ],
+)
+def test_reliability_follows_the_setting_and_the_offers(setting, offers, chosen):
+    assert qos.choose_reliability(setting, offers) == chosen
+
+
+def test_only_the_newest_image_is_asked_for():
+    assert qos.images(RELIABLE).depth == 1
+
+
+def test_every_profile_is_fresh_for_overrides_write_into_it():
+    assert qos.segments() is not qos.segments()
+    assert qos.pictures() is not qos.pictures()

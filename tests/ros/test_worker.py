@@ -1,0 +1,208 @@
+"""The worker: one thread, frames and corrections in turn, nothing that ends it but stop()."""
+
+import threading
+
+import pytest
+
+from ros2_rose.camera_inbox import CameraInbox, Frame
+from ros2_rose.worker import MAX_WAITING_CORRECTIONS, ModelState, ModelWorker
+
+WAIT_S = 30.0
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def info(self, message):
+        self.lines.append(message)
+
+    error = info
+
+
+class Bench:
+    """A worker on a scripted model: frames wait at a gate, everything that happens is noted."""
+
+    def __init__(self, load=None):
+        self.log = Log()
+        self.inbox = CameraInbox(['front'])
+        self.done = []
+        self.threads = []
+        self.changed = threading.Condition()
+        self.gate = threading.Event()
+        self.started = threading.Event()
+        self.worker = ModelWorker(load or self.load, self.inbox, self.process, self.log)
+
+    class Segmenter:
+        name = 'scripted'
+
+    def load(self):
+        return self.Segmenter()
+
+    def process(self, segmenter, frame):
+        self.threads.append(threading.current_thread().name)
+        self.started.set()
+        self.gate.wait(WAIT_S)
+        if frame.message == 'bad':
+            raise RuntimeError('cannot see')
+        self.inbox.processed(frame.camera)
+        self.note(frame.message)
+
+    def note(self, what):
+        with self.changed:
+            self.done.append(what)
+            self.changed.notify_all()
+
+    def offer(self, stamp_ns, message):
+        self.inbox.offer(Frame('front', stamp_ns, 0.0, message))
+        self.worker.wake()
+
+    def correction(self, what):
+        return lambda segmenter: self.note(what)
+
+    def wait_for(self, number):
+        with self.changed:
+            assert self.changed.wait_for(lambda: len(self.done) >= number, WAIT_S), self.done
+        return self.done
+
+
+@pytest.fixture
+def make_bench():
+    benches = []
+
+    def make(**options):
+        bench = Bench(**options)
+        benches.append(bench)
+        return bench
+
+    yield make
+    for bench in benches:
+        bench.gate.set()
+        bench.worker.stop()
+        if bench.worker._thread.ident is not None:
+            assert bench.worker.join(WAIT_S)
+
+
+def test_loading_ends_in_ready_and_stopping_in_stopped(make_bench):
+    bench = make_bench()
+    assert bench.worker.state is ModelState.LOADING
+    bench.worker.start()
+    bench.worker.submit(bench.correction('c'))
+    bench.wait_for(1)
+    assert bench.worker.state is ModelState.READY
+    bench.worker.stop()
+    assert bench.worker.join(WAIT_S)
+    assert bench.worker.state is ModelState.STOPPED
+
+
+def test_a_model_that_cannot_be_loaded_says_why():
+    def fail():
+        raise OSError('no such disk')
+
+    bench = Bench(load=fail)
+    bench.worker.start()
+    assert bench.worker.join(WAIT_S)
+    assert bench.worker.state is ModelState.FAILED
+    assert bench.worker.failure == 'OSError: no such disk'
+    assert 'no such disk' in bench.log.lines[0]
+
+
+def test_loading_frames_and_corrections_share_one_thread(make_bench):
+    names = []
+
+    def load():
+        names.append(threading.current_thread().name)
+        return Bench.Segmenter()
+
+    bench = make_bench(load=load)
+    bench.gate.set()
+    bench.worker.start()
+    bench.offer(1, 'f')
+    bench.worker.submit(lambda segmenter: bench.note(threading.current_thread().name))
+    assert set(bench.wait_for(2)) == {'f', 'rose_model'}
+    assert names == bench.threads == ['rose_model']
+
+
+def test_frames_and_corrections_alternate(make_bench):
+    bench = make_bench()
+    bench.worker.start()
+    bench.offer(1, 'f1')
+    assert bench.started.wait(WAIT_S)
+    for name in ('c1', 'c2', 'c3'):
+        bench.worker.submit(bench.correction(name))
+    bench.offer(2, 'f2')
+    bench.gate.set()
+    assert bench.wait_for(5) == ['f1', 'c1', 'f2', 'c2', 'c3']
+
+
+def test_more_corrections_than_may_wait_are_refused(make_bench):
+    bench = make_bench()
+    bench.worker.start()
+    bench.offer(1, 'f')
+    assert bench.started.wait(WAIT_S)
+    waiting = [bench.correction(number) for number in range(MAX_WAITING_CORRECTIONS)]
+    assert all(bench.worker.submit(correction) for correction in waiting)
+    assert not bench.worker.submit(bench.correction('too many'))
+    bench.worker.withdraw(waiting[0])
+    assert bench.worker.submit(bench.correction('now'))
+    bench.gate.set()
+    assert bench.wait_for(5) == ['f', 1, 2, 3, 'now']
+
+
+def test_a_failing_frame_is_counted_and_the_next_one_works(make_bench):
+    bench = make_bench()
+    bench.gate.set()
+    bench.worker.start()
+    bench.offer(1, 'bad')
+    while not bench.inbox.counts()['front'].rejected:
+        assert bench.worker.state is not ModelState.STOPPED
+    bench.offer(2, 'good')
+    assert bench.wait_for(1) == ['good']
+    counts = bench.inbox.counts()['front']
+    assert counts.rejected == {'MODEL': 1}
+    assert counts.processed == 1
+    assert any('cannot see' in line for line in bench.log.lines)
+
+
+def test_a_failing_correction_does_not_end_the_worker(make_bench):
+    bench = make_bench()
+    bench.worker.start()
+
+    def fail(segmenter):
+        raise RuntimeError('oh')
+
+    bench.worker.submit(fail)
+    bench.worker.submit(bench.correction('next'))
+    assert bench.wait_for(1) == ['next']
+
+
+def test_stopping_forgets_what_waits_and_takes_no_more(make_bench):
+    bench = make_bench()
+    bench.worker.start()
+    bench.offer(1, 'f')
+    assert bench.started.wait(WAIT_S)
+    bench.worker.submit(bench.correction('c'))
+    bench.worker.stop()
+    assert not bench.worker.submit(bench.correction('late'))
+    bench.gate.set()
+    assert bench.worker.join(WAIT_S)
+    assert bench.done == ['f']
+
+
+def test_a_successor_loads_only_when_its_predecessor_has_ended(make_bench):
+    first, order = make_bench(), []
+    first.worker.start()
+    first.offer(1, 'f')
+    assert first.started.wait(WAIT_S)
+    first.worker.stop()
+
+    def load():
+        order.append(first.worker.state)
+        return Bench.Segmenter()
+
+    second = make_bench(load=load)
+    second.worker.start(after=first.worker)
+    first.gate.set()
+    second.worker.submit(second.correction('c'))
+    second.wait_for(1)
+    assert order == [ModelState.STOPPED]
