@@ -15,6 +15,7 @@ from transformers import DynamicCache, Qwen2ForCausalLM
 from rose_model.instructions import CategoryPrompt
 
 IGNORE = -100
+MAX_NAME_CHARACTERS = 64
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,17 @@ class DecodedNames:
 
     token_ids: list[list[int]]
     scores: Tensor
+
+
+def printable_name(text: str) -> str:
+    """A generated name as it may be shown anywhere: printable, single blanks, at most 64 characters.
+
+    Token ids can spell control characters or half a character; neither belongs into a label.
+    """
+    shown = ''.join(
+        letter if letter.isprintable() else ' ' for letter in text if letter != '\ufffd'
+    )
+    return ' '.join(shown.split())[:MAX_NAME_CHARACTERS].rstrip()
 
 
 class CategoryDecoder:

@@ -42,8 +42,10 @@ def find_folder(model: str | Path) -> Path:
     shipped = SHIPPED / str(model)
     folder = shipped if str(model).isidentifier() and shipped.is_dir() else Path(model)
     if not folder.is_dir():
-        names = ', '.join(sorted(path.name for path in SHIPPED.iterdir() if path.is_dir()))
-        raise CheckpointError(f'No ROSE folder at {folder}; give a folder, or one of: {names}.')
+        names = ', '.join(sorted(path.parent.name for path in SHIPPED.glob(f'*/{CONFIG_FILE}')))
+        raise CheckpointError(
+            f'No ROSE folder at {folder}; give a folder, or one of: {names or "(none shipped)"}.'
+        )
     for name in (CONFIG_FILE, WEIGHTS_FILE, TOKENIZER_FILE):
         if not (folder / name).is_file():
             raise CheckpointError(f'{folder / name} is missing; a ROSE folder holds it.')

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rose_model.category_decoder import CategoryDecoder, DecodedNames
+from rose_model.category_decoder import CategoryDecoder, DecodedNames, printable_name
 from rose_model.checkpoint import Pretrained, load_pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.errors import (
@@ -224,7 +224,7 @@ class RoseSegmenter:
         crops: list[CroppedMask],
         names: DecodedNames,
     ) -> tuple[Segment, ...]:
-        texts = self._tokenizer.decode(names.token_ids)
+        texts = [printable_name(text) for text in self._tokenizer.decode(names.token_ids)]
         stuff = (self._roles == 'T').ravel()
         rows = zip(
             patches.tolist(),

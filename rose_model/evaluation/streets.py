@@ -149,7 +149,7 @@ def _count_found(
     counts: GroupCounts, region: LabelledRegion, segment: Segment, iou: float
 ) -> None:
     counts.found += 1
-    counts.iou_of_found += iou
+    counts.iou_of_found += float(iou)
     counts.name_exact += segment.category == region.name
     counts.noun_exact += segment.category.endswith(region.noun)
     counts.attribute_exact += segment.category.split(' ')[0] == region.name.split(' ')[0]

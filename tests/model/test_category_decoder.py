@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch.nn import functional
 
-from rose_model.category_decoder import CategoryDecoder, category_loss
+from rose_model.category_decoder import CategoryDecoder, category_loss, printable_name
 from rose_model.instructions import Prompter
 from rose_model.rose import Rose
 
@@ -90,3 +91,18 @@ def test_loss_is_the_cross_entropy_of_names_and_their_ends(rose: Rose, prompter:
         total = total + functional.cross_entropy(logits, torch.tensor(name), reduction='sum')
         count += len(name)
     torch.testing.assert_close(loss, total / count)
+
+
+@pytest.mark.parametrize(
+    ('generated', 'shown'),
+    [
+        ('red  car', 'red car'),
+        ('bus\x1b[31m\n', 'bus [31m'),
+        ('half \ufffd', 'half'),
+        ('Straße', 'Straße'),
+        ('', ''),
+        ('a' * 100, 'a' * 64),
+    ],
+)
+def test_names_are_printable_and_short(generated: str, shown: str) -> None:
+    assert printable_name(generated) == shown

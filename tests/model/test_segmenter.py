@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from rose_model import PointHint, RefinementCase, RefineTarget, RoseSegmenter
+from rose_model.category_decoder import printable_name
 from rose_model.checkpoint import save_pretrained
 from rose_model.data.streets import render_scene
 from rose_model.errors import (
@@ -108,7 +109,8 @@ def test_suppressing_before_naming_equals_suppressing_after(
         )
         kept = suppress_duplicates(masks.logits, objectness[patches], 0.6).tolist()
     named_first = {
-        int(patches[row]): segmenter._tokenizer.decode([names.token_ids[row]])[0] for row in kept
+        int(patches[row]): printable_name(segmenter._tokenizer.decode([names.token_ids[row]])[0])
+        for row in kept
     }
     assert len(frame.segments) < len(patches)
     assert {s.patch: s.category for s in frame.segments} == named_first
