@@ -30,7 +30,7 @@ class DecodedNames:
 
 
 def printable_name(text: str) -> str:
-    """A generated name as it may be shown anywhere: printable, single blanks, at most 64 characters.
+    """A generated name as it may be shown: printable, single blanks, at most 64 characters.
 
     Token ids can spell control characters or half a character; neither belongs into a label.
     """

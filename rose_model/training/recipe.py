@@ -59,7 +59,7 @@ def nano_recipe() -> Recipe:
         ),
         whole=StageRecipe(
             first_scene=20_000_000,
-            steps=2600,
+            steps=1700,
             batch_size=16,
             learning_rate=1.2e-3,
             warmup_steps=150,
