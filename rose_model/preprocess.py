@@ -45,11 +45,6 @@ class FrameGeometry:
         content = (max(1, round(height * scale)), max(1, round(width * scale)))
         return cls(original_size, content, config.sam.input_size, config.vision.grid_size)
 
-    def patch_centre(self, patch: int) -> tuple[float, float]:
-        """Centre (x, y) of a patch in [0, 1] of the image."""
-        row, column = divmod(patch, self.grid_size)
-        return (column + 0.5) / self.grid_size, (row + 0.5) / self.grid_size
-
 
 @dataclass(frozen=True)
 class Views:

@@ -70,10 +70,3 @@ def test_a_mask_finds_back_to_the_image(size: tuple[int, int], config: RoseConfi
 def test_an_empty_mask_has_no_crop(config: RoseConfig) -> None:
     geometry = FrameGeometry.of((48, 64), config)
     assert crop_masks(torch.full((2, 32, 32), -1.0), geometry) == [None, None]
-
-
-def test_patch_centres_are_inside_and_in_raster_order(config: RoseConfig) -> None:
-    geometry = FrameGeometry.of((48, 64), config)
-    assert geometry.patch_centre(0) == pytest.approx((1 / 12, 1 / 12))
-    assert geometry.patch_centre(1) == pytest.approx((3 / 12, 1 / 12))
-    assert geometry.patch_centre(35) == pytest.approx((11 / 12, 11 / 12))
