@@ -12,7 +12,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.qos import QoSProfile
+from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
 from ros2_rose.conversions import to_nanoseconds, to_time
@@ -94,18 +94,17 @@ class RosSide:
     def wait_until_ready(self):
         self.wait_for(lambda: self.status.get('model', ('',))[0] == 'READY', 'the model')
 
-    def collect(self, kind, topic, profile=None):
+    def collect(self, kind, topic):
         """A list that grows with the messages of a topic."""
         messages = []
-        self.node.create_subscription(
-            kind, topic, messages.append, profile or QoSProfile(depth=200)
-        )
+        self.node.create_subscription(kind, topic, messages.append, QoSProfile(depth=200))
         return messages
 
-    def publisher(self, kind, topic, profile=None):
-        key = kind, topic, profile
+    def publisher(self, kind, topic, reliability=ReliabilityPolicy.RELIABLE):
+        key = kind, topic, reliability
         if key not in self._publishers:
-            publisher = self.node.create_publisher(kind, topic, profile or QoSProfile(depth=5))
+            profile = QoSProfile(depth=5, reliability=reliability)
+            publisher = self.node.create_publisher(kind, topic, profile)
             self._publishers[key] = publisher
             self.wait_for(publisher.get_subscription_count, f'a subscriber of {topic}')
         return self._publishers[key]
@@ -117,9 +116,9 @@ class RosSide:
     def header(self, frame_id='optical'):
         return Header(stamp=to_time(self.next_stamp_ns()), frame_id=frame_id)
 
-    def send(self, message, topic='/image_raw', profile=None):
+    def send(self, message, topic='/image_raw', reliability=ReliabilityPolicy.RELIABLE):
         """Publish one image; its stamp in nanoseconds."""
-        self.publisher(type(message), topic, profile).publish(message)
+        self.publisher(type(message), topic, reliability).publish(message)
         return to_nanoseconds(message.header.stamp)
 
     def answer_to(self, stamp_ns, revision=0):
@@ -144,13 +143,13 @@ class RosSide:
         image = write_image(rgb, 'rgb8', self.header())
         return self.answer_to(self.send(image, **options))
 
-    def send_until_answered(self, make_image, topic, profile=None):
+    def send_until_answered(self, make_image, topic, reliability):
         """Send images until one is answered: a subscription may be made anew meanwhile."""
         before = len(self.segments)
         give_up = time.monotonic() + WAIT_S
         while len(self.segments) == before:
             assert time.monotonic() < give_up, f'no image on {topic} was ever answered'
-            self.send(make_image(self.header()), topic, profile)
+            self.send(make_image(self.header()), topic, reliability)
             for _ in range(5):
                 self._executor.spin_once(timeout_sec=0.1)
         return self.segments[before]

@@ -1,0 +1,174 @@
+"""Every way in which an image may arrive, and the pictures that go out."""
+
+import array
+import time
+
+import cv2
+import numpy as np
+import pytest
+from rclpy.qos import ReliabilityPolicy
+from sensor_msgs.msg import CompressedImage, Image
+
+from ros2_rose.image_writer import write_image
+from ros2_rose.masks import decode_mask
+
+pytestmark = pytest.mark.timeout(400)  # a process loads its libraries
+
+WAIT_S = 120.0
+FRONT, REAR = '/front/image_raw', '/rear/image_raw/compressed'
+
+
+@pytest.fixture(scope='module', autouse=True)
+def node(ros, start_node):
+    process = start_node(
+        camera_names='[front, rear]',
+        cameras__rear__transport='compressed',
+        diagnostics_period_s=0.2,
+    )
+    ros.wait_until_ready()
+    return process
+
+
+def content(message):
+    """All that the image decides."""
+    return message.height, message.width, message.segments
+
+
+@pytest.fixture(scope='module')
+def plain(ros, node, street):
+    message = ros.segment(street, topic=FRONT)
+    assert message.segments, 'the model finds nothing in a street scene'
+    assert message.camera == 'front'
+    return content(message)
+
+
+def padded(rgb, header):
+    height, width = rgb.shape[:2]
+    rows = np.pad(rgb.reshape(height, -1), ((0, 0), (0, 5)), constant_values=200)
+    image = write_image(rgb, 'rgb8', header)
+    image.step = 3 * width + 5
+    image.data = array.array('B', rows.tobytes())
+    return image
+
+
+def compressed(rgb, header, suffix='.png', text='png'):
+    data = cv2.imencode(suffix, np.ascontiguousarray(rgb[..., ::-1]))[1].tobytes()
+    return CompressedImage(header=header, format=text, data=array.array('B', data))
+
+
+def test_padded_rows_give_the_same_segments(ros, street, plain):
+    stamp_ns = ros.send(padded(street, ros.header()), FRONT)
+    assert content(ros.answer_to(stamp_ns)) == plain
+
+
+def test_another_order_of_colours_gives_the_same_segments(ros, street, plain):
+    image = write_image(street[..., ::-1], 'bgr8', ros.header())
+    assert content(ros.answer_to(ros.send(image, FRONT))) == plain
+
+
+@pytest.mark.parametrize('text', ['png', '', 'rgb8; png compressed bgr8', 'jpeg'])
+def test_a_lossless_compressed_image_gives_the_same_segments(ros, street, plain, text):
+    stamp_ns = ros.send(compressed(street, ros.header(), text=text), REAR)
+    message = ros.answer_to(stamp_ns)
+    assert message.camera == 'rear'
+    assert content(message) == plain
+
+
+def test_a_jpeg_is_segmented(ros, street):
+    image = compressed(street, ros.header(), '.jpg', 'jpeg')
+    assert ros.answer_to(ros.send(image, REAR)).segments
+
+
+def bad_raw(rgb, header):
+    image = write_image(rgb, 'rgb8', header)
+    image.data = image.data[:-1]
+    return image
+
+
+def bad_compressed(rgb, header):
+    image = compressed(rgb, header, '.jpg', 'jpeg')
+    image.data = image.data[: len(image.data) // 2]
+    return image
+
+
+@pytest.mark.parametrize(
+    ('camera', 'topic', 'make', 'reason'),
+    [
+        ('front', FRONT, bad_raw, 'DATA_SIZE'),
+        ('rear', REAR, bad_compressed, 'DECODE'),
+    ],
+)
+def test_a_broken_image_is_counted_by_its_reason_and_the_next_one_works(
+    ros, street, plain, camera, topic, make, reason
+):
+    before = ros.count(camera, f'rejected.{reason}')
+    ros.send(make(street, ros.header()), topic)
+    ros.wait_for(lambda: ros.count(camera, f'rejected.{reason}') == before + 1, 'the count')
+    assert content(ros.segment(street, topic=FRONT)) == plain
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 500), (7, 7), (300, 3)])
+def test_tiny_and_thin_images_are_answered(ros, size):
+    message = ros.segment(np.full((*size, 3), 90, np.uint8), topic=FRONT)
+    assert (message.height, message.width) == size
+
+
+@pytest.mark.parametrize('value', [0, 255])
+def test_uniform_images_are_answered(ros, value):
+    ros.segment(np.full((60, 80, 3), value, np.uint8), topic=FRONT)
+
+
+def test_a_repeated_stamp_is_not_answered_twice(ros, street):
+    image = write_image(street, 'rgb8', ros.header())
+    stamp_ns = ros.send(image, FRONT)
+    ros.answer_to(stamp_ns)
+    before = ros.count('front', 'dropped_stale')
+    ros.send(image, FRONT)
+    ros.wait_for(lambda: ros.count('front', 'dropped_stale') == before + 1, 'the count')
+    ros.segment(street, topic=FRONT)
+    ros.answer_to(stamp_ns)  # still exactly one
+
+
+def test_pictures_are_published_while_somebody_listens(ros, street):
+    overlays = ros.collect(Image, '/rose/overlay')
+    label_maps = ros.collect(Image, '/rose/label_map')
+    for topic in ('/rose/overlay', '/rose/label_map'):
+        ros.wait_for(lambda name=topic: ros.node.count_publishers(name), topic)
+    # The node may learn of the subscriptions some frames later.
+    give_up = time.monotonic() + WAIT_S
+    while not (overlays and label_maps):
+        assert time.monotonic() < give_up, 'no pictures came'
+        ros.segment(street, topic=FRONT)
+    message = ros.segment(street, topic=FRONT)
+    ros.wait_for(
+        lambda: overlays[-1].header == label_maps[-1].header == message.header, 'both pictures'
+    )
+    overlay, label_map = overlays[-1], label_maps[-1]
+    assert (overlay.encoding, overlay.height, overlay.width) == ('rgb8', *street.shape[:2])
+    drawn = np.frombuffer(overlay.data, np.uint8).reshape(street.shape)
+    assert not np.array_equal(drawn, street)
+    assert label_map.encoding == '16UC1'
+    numbers = np.frombuffer(label_map.data, np.uint16).reshape(street.shape[:2])
+    painted = np.zeros_like(numbers)
+    for number, segment in enumerate(message.segments, start=1):
+        painted[decode_mask(segment.mask, message.height, message.width)] = number
+    assert np.array_equal(numbers, painted)
+
+
+def test_a_best_effort_camera_is_heard(ros, street):
+    """Last: from now on a best-effort publisher is on the topic."""
+    message = ros.send_until_answered(
+        lambda header: write_image(street, 'rgb8', header), FRONT, ReliabilityPolicy.BEST_EFFORT
+    )
+    assert message.camera == 'front'
+
+
+@pytest.mark.parametrize('camera', ['front', 'rear'])
+def test_every_frame_is_accounted_for(ros, camera):
+    ends = ('processed', 'dropped_busy', 'dropped_stale', 'rejected')
+
+    def is_even():
+        ended = sum(ros.count(camera, end) for end in ends)
+        return ros.count(camera, 'received') == ended > 0
+
+    ros.wait_for(is_even, 'the account of all frames')
