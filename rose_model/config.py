@@ -132,11 +132,16 @@ class PatchFilterConfig(_Frozen):
 
 
 class PostprocessConfig(_Frozen):
-    """From mask logits to segments; ``min_area`` is a share of the image."""
+    """From mask logits to segments.
+
+    ``min_area``: segments below this share of the image are left out.  ``min_region``: islands and
+    holes of a mask below this share of SAM's frame are removed.
+    """
 
     nms_iou: Share = 0.6
     min_mask_score: Share = 0.0
     min_area: Share = 0.0003
+    min_region: Share = 0.0006
 
 
 class CategoryConfig(_Frozen):

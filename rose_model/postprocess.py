@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from segment_anything.utils.amg import remove_small_regions
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -42,6 +43,22 @@ def suppress_duplicates(logits: Tensor, scores: Tensor, max_iou: float) -> Tenso
         if areas[index] > 0 and not any(is_duplicate[index, other] for other in kept):
             kept.append(index)
     return torch.tensor(kept, dtype=torch.long, device=logits.device)
+
+
+def remove_specks(logits: Tensor, min_share: float) -> Tensor:
+    """Logits ``[N, M, M]`` without islands and holes below ``min_share`` of the M x M frame.
+
+    As in SAM's automatic mask generation; noise of single pixels would also fill the messages with
+    runs.  The logits there change their sign, so borders stay smooth.
+    """
+    least = min_share * logits.shape[-1] * logits.shape[-2]
+    cleaned = logits.clone()
+    for row, mask in enumerate((logits > 0).cpu().numpy()):
+        filled, _ = remove_small_regions(mask, least, 'holes')
+        solid, _ = remove_small_regions(filled, least, 'islands')
+        flipped = torch.from_numpy(solid != mask).to(logits.device)
+        cleaned[row] = torch.where(flipped, -logits[row], logits[row])
+    return cleaned
 
 
 def crop_masks(logits: Tensor, geometry: FrameGeometry) -> list[CroppedMask | None]:

@@ -23,7 +23,12 @@ from rose_model.instructions import ALL_REGIONS, Prompter
 from rose_model.mask_decoder import LowResolutionMasks, decode_masks
 from rose_model.patch_filter import select_patches
 from rose_model.perception import Perceived
-from rose_model.postprocess import CroppedMask, crop_masks, suppress_duplicates
+from rose_model.postprocess import (
+    CroppedMask,
+    crop_masks,
+    remove_specks,
+    suppress_duplicates,
+)
 from rose_model.preprocess import make_views, normalise_lmm, normalise_sam, squash_mask
 from rose_model.records import (
     FrameContext,
@@ -202,7 +207,8 @@ class RoseSegmenter:
         )
         kept = suppress_duplicates(masks.logits, objectness[patches], limits.nms_iou)
         kept = kept[masks.scores[kept] >= limits.min_mask_score]
-        cropped = crop_masks(masks.logits[kept], context.geometry)
+        logits = remove_specks(masks.logits[kept], limits.min_region)
+        cropped = crop_masks(logits, context.geometry)
         height, width = context.geometry.original_size
         least = limits.min_area * height * width
         large = [
@@ -260,7 +266,8 @@ class RoseSegmenter:
         masks = decode_masks(
             self._rose.sam, analyzer.mask_embedding(chosen), context.image_embeddings
         )
-        crop = crop_masks(masks.logits, context.geometry)[0]
+        logits = remove_specks(masks.logits, self.config.postprocess.min_region)
+        crop = crop_masks(logits, context.geometry)[0]
         if crop is None:
             return None
         names = self._names.decode(analyzer.category_embedding(chosen))
