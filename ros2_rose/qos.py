@@ -14,6 +14,8 @@ from rclpy.qos import (
 )
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
+IMAGE_QUEUE = 10  # a second at 10 Hz
+
 
 def segments() -> QoSProfile:
     """Small, and a corrected frame that is published again must not be lost."""
@@ -26,8 +28,12 @@ def pictures() -> QoSProfile:
 
 
 def images(reliability: ReliabilityPolicy) -> QoSProfile:
-    """Sensor data (REP 2003) with depth 1: an older image than the newest is of no use."""
-    return _keep_last(1, reliability)
+    """Sensor data (REP 2003), with a queue that the executor empties at once.
+
+    The newest image wins in the inbox, where drops are counted.  With depth 1 the middleware makes
+    the choice, and on a busy processor 2 of 101 images were gone that no counter knew of.
+    """
+    return _keep_last(IMAGE_QUEUE, reliability)
 
 
 def choose_reliability(

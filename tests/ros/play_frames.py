@@ -24,7 +24,7 @@ def main():
     folder, topic, rate_hz = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
     rclpy.init()
     node = rclpy.create_node('camera')
-    publisher = node.create_publisher(Image, topic, QoSProfile(depth=10))
+    publisher = node.create_publisher(Image, topic, QoSProfile(depth=200))
     give_up = time.monotonic() + WAIT_S
     while not publisher.get_subscription_count():
         if time.monotonic() > give_up:

@@ -11,13 +11,15 @@ from ros2_rose.conversions import to_nanoseconds
 
 pytestmark = pytest.mark.timeout(400)  # two processes load their libraries
 
+FRAMES = 101
 CAMERA = Path(__file__).with_name('play_frames.py')
 
 
 @pytest.fixture(scope='module')
 def stream(ros, start_node, test_data):
     """101 camera frames at 10 Hz, played into a node; stamps sent and messages received."""
-    start_node()
+    # On a starved machine the node may not run for seconds; the middleware keeps the images then.
+    start_node(**{'qos_overrides./image_raw.subscription.depth': FRAMES})
     ros.wait_until_ready()
     folder = test_data / 'camvid' / 'val' / 'images'
     camera = subprocess.Popen(
@@ -38,8 +40,8 @@ def stream(ros, start_node, test_data):
     return played['stamps'], list(ros.segments)
 
 
-def test_there_are_101_frames(stream):
-    assert len(stream[0]) == 101
+def test_all_frames_were_sent(stream):
+    assert len(stream[0]) == FRAMES
 
 
 def test_every_accepted_frame_gives_exactly_one_message_and_the_others_are_counted(ros, stream):
