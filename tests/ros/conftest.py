@@ -54,9 +54,15 @@ def make_segmentation():
 
 
 @pytest.fixture(scope='session')
-def street():
-    """A street scene, uint8 RGB, small enough for any middleware settings."""
-    return render_scene(7, (180, 240), things=(4, 8)).image
+def scene():
+    """A street scene with its truth, small enough for any middleware settings."""
+    return render_scene(7, (180, 240), things=(4, 8))
+
+
+@pytest.fixture(scope='session')
+def street(scene):
+    """The image of that scene, uint8 RGB."""
+    return scene.image
 
 
 class RosSide:

@@ -106,12 +106,8 @@ def test_a_signal_while_the_model_loads_ends_the_node_in_order(ros, start_node, 
     assert 'Traceback' not in node.output
 
 
-@pytest.mark.parametrize(
-    ('name', 'value', 'hint'),
-    [('modle', 'nano', 'did you mean model'), ('min_objectness', '-1.0', 'min_objectness')],
-)
-def test_a_wrong_parameter_ends_the_process_with_one_line(start_node, name, value, hint):
-    node = start_node(**{name: value})
+def test_a_wrong_parameter_ends_the_process_with_one_line(start_node):
+    node = start_node(min_objectnes=0.5)
     assert node.wait() == 2
-    assert hint in node.output
+    assert 'did you mean min_objectness' in node.output
     assert len(node.output.splitlines()) == 1

@@ -1,5 +1,7 @@
 """Corrections of real frames by the real model, over DDS."""
 
+import array
+
 import numpy as np
 import pytest
 from std_msgs.msg import Header
@@ -17,7 +19,8 @@ HISTORY = 4
 
 @pytest.fixture(scope='module')
 def node(ros, start_node):
-    process = start_node(history_length=HISTORY, diagnostics_period_s=0.2)
+    # Few segments, so that the frame has something missed.
+    process = start_node(history_length=HISTORY, max_segments=4, diagnostics_period_s=0.2)
     ros.wait_until_ready()
     return process
 
@@ -62,8 +65,18 @@ def test_a_wrong_name_is_corrected_and_the_mask_stays(ros, frame):
     assert np.array_equal(full_mask(frame, changed), full_mask(frame, old))
 
 
-def test_what_was_missed_is_added(ros, frame):
-    answer = ros.refine('you missed the road', frame.header)
+def test_what_was_missed_is_added(ros, frame, scene):
+    found = np.any([full_mask(frame, segment) for segment in frame.segments], axis=0)
+    things = [index for index, region in enumerate(scene.regions) if region.is_thing]
+    missed = max(things, key=lambda index: (scene.mask(index) & ~found).sum())
+    rows, columns = np.nonzero(scene.mask(missed) & ~found)
+    answer = ros.refine(
+        f'you missed the {scene.regions[missed].name}',
+        frame.header,
+        points_x=[float(np.median(columns))],
+        points_y=[float(np.median(rows))],
+        point_labels=array.array('B', [1]),
+    )
     assert answer.success, answer.message
     [added] = answer.result.segments
     assert added.id not in {segment.id for segment in frame.segments}
