@@ -1,4 +1,4 @@
-"""Start the node with a parameter file: ``ros2 launch ros2_rose rose.launch.py image:=/camera/image_raw``."""
+"""Start the node: ``ros2 launch ros2_rose rose.launch.py image:=/camera/image_raw``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from launch_ros.substitutions import FindPackageShare
 
 
 def generate_launch_description() -> LaunchDescription:
-    """The arguments, and the node; it configures and activates itself (parameter ``autostart``)."""
+    """The arguments, and the node, which configures and activates itself (``autostart``)."""
     config = PathJoinSubstitution([FindPackageShare('ros2_rose'), 'config'])
     return LaunchDescription(
         [
