@@ -79,7 +79,7 @@ def camera_status(name: str, counts: CameraCounts, rates: RateMeter) -> Diagnost
         'dropped_busy': counts.dropped_busy,
         'dropped_stale': counts.dropped_stale,
         'rejected': sum(counts.rejected.values()),
-        'rate_hz': f'{rates.rate_hz(name, counts.received):.2f}',
+        'rate_hz': f'{rates.rate_hz(f"input/{name}", counts.received):.2f}',
     }
     values |= {f'rejected.{reason}': count for reason, count in sorted(counts.rejected.items())}
     level = DiagnosticStatus.OK if counts.received else DiagnosticStatus.WARN

@@ -92,7 +92,10 @@ class Pipeline:
             rgb = image_to_rgb(frame.message, self.parameters.max_pixels)
         except BadImageError as error:
             self.inbox.failed(frame.camera, error.reason.value)
-            self._logger.error(f'An image of camera {frame.camera!r} is refused. {error}')
+            self._logger.error(
+                f'An image of camera {frame.camera!r} is refused. {error}',
+                throttle_duration_sec=1.0,
+            )
             return
         record = FrameRecord(
             camera=frame.camera,
@@ -118,4 +121,7 @@ class Pipeline:
         try:
             self._publish_pictures(record, rgb)
         except Exception as error:  # the frame itself is out and counted
-            self._logger.error(f'The pictures of a frame failed. {type(error).__name__}: {error}')
+            self._logger.error(
+                f'The pictures of a frame failed. {type(error).__name__}: {error}',
+                throttle_duration_sec=1.0,
+            )

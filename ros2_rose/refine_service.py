@@ -93,8 +93,9 @@ class RefineService:
     ) -> RefineAnswer:
         if session is None:
             return _not_active('the node is not active; activate it')
-        if session.worker.state is not ModelState.READY:
-            return _not_active(f'the model is {session.worker.state.value}; try again when READY')
+        state = session.worker.state
+        if state is not ModelState.READY:
+            return _not_active(f'the model is {state.value}. {session.worker.failure}'.rstrip())
         future = Future()
         try:
             job = self._admit(request, session, future)

@@ -49,8 +49,8 @@ class Logger(Protocol):
     def info(self, message: str) -> object:
         """Log a fact."""
 
-    def error(self, message: str) -> object:
-        """Log a failure."""
+    def error(self, message: str, *, throttle_duration_sec: float = ...) -> object:
+        """Log a failure, at most once in that time."""
 
 
 class ModelState(Enum):
@@ -197,5 +197,6 @@ class ModelWorker:
         except Exception as error:  # one frame must not end the stream
             self._inbox.failed(frame.camera, 'MODEL')
             self._logger.error(
-                f'A frame of camera {frame.camera!r} failed. {type(error).__name__}: {error}'
+                f'A frame of camera {frame.camera!r} failed. {type(error).__name__}: {error}',
+                throttle_duration_sec=1.0,
             )

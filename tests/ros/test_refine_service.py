@@ -33,7 +33,7 @@ CODES = Refine.Response
 
 
 class Quiet:
-    def info(self, message):
+    def info(self, message, **options):
         pass
 
     error = info

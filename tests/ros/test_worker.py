@@ -14,7 +14,7 @@ class Log:
     def __init__(self):
         self.lines = []
 
-    def info(self, message):
+    def info(self, message, **options):
         self.lines.append(message)
 
     error = info

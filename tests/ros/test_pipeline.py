@@ -1,0 +1,196 @@
+"""The pipeline: what becomes of a frame, with a scripted model in the place of the real one."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from std_msgs.msg import Header
+
+from ros2_rose import pipeline as pipeline_module
+from ros2_rose.camera_inbox import Frame
+from ros2_rose.conversions import to_time
+from ros2_rose.image_writer import write_image
+from ros2_rose.parameters import parameters_from
+from ros2_rose.pipeline import Pipeline
+
+WAIT_S = 30.0
+RGB = np.zeros((6, 8, 3), np.uint8)
+
+
+class Log:
+    def __init__(self):
+        self.lines = []
+
+    def info(self, message, **options):
+        self.lines.append(message)
+
+    error = info
+
+
+class ScriptedSegmenter:
+    name = 'scripted@0'
+
+    def __init__(self, segmentation):
+        self.segmentation = segmentation
+        self.gate = threading.Event()
+        self.gate.set()
+        self.began = threading.Event()
+        self.seen = []
+
+    def segment(self, image, instruction=None):
+        self.seen.append((image.shape, instruction, torch.get_num_threads()))
+        self.began.set()
+        assert self.gate.wait(WAIT_S)
+        if not image.any():
+            return self.segmentation
+        raise RuntimeError('too bright')
+
+
+class Bench:
+    def __init__(self, monkeypatch, segmentation, **values):
+        self.segmenter = ScriptedSegmenter(segmentation)
+        self.loaded = []
+
+        def load(model, **options):
+            self.loaded.append((model, options))
+            return self.segmenter
+
+        monkeypatch.setattr(pipeline_module.RoseSegmenter, 'from_pretrained', load)
+        self.published, self.pictures, self.log = [], [], Log()
+        self.pipeline = Pipeline(
+            parameters_from(values), self.published.append, self.show, self.log
+        )
+        self.pipeline.worker.start()
+
+    def show(self, record, rgb):
+        self.pictures.append(record)
+
+    def offer(self, stamp_ns, image=None, **fields):
+        header = Header(stamp=to_time(stamp_ns), frame_id='optical')
+        message = write_image(RGB if image is None else image, 'rgb8', header)
+        for name, value in fields.items():
+            setattr(message, name, value)
+        self.pipeline.inbox.offer(Frame('camera', stamp_ns, 0.0, message))
+        self.pipeline.worker.wake()
+
+    def counts_when_idle(self):
+        """The counters, once the worker has ended everything before this call."""
+        idle = threading.Event()
+        while not self.pipeline.inbox.is_empty:
+            pass
+        assert self.pipeline.worker.submit(lambda segmenter: idle.set())
+        assert idle.wait(WAIT_S)
+        return self.pipeline.inbox.counts()['camera']
+
+
+@pytest.fixture
+def make_bench(monkeypatch, make_segment, make_segmentation):
+    benches = []
+
+    def make(**values):
+        benches.append(Bench(monkeypatch, make_segmentation(make_segment('1')), **values))
+        return benches[-1]
+
+    threads = torch.get_num_threads()
+    yield make
+    for bench in benches:
+        bench.segmenter.gate.set()
+        bench.pipeline.worker.stop()
+        assert bench.pipeline.worker.join(WAIT_S)
+    torch.set_num_threads(threads)
+
+
+def test_a_frame_is_published_shown_kept_and_counted(make_bench):
+    bench = make_bench(instruction='find cars')
+    bench.pipeline.open()
+    bench.offer(5)
+    assert bench.counts_when_idle().processed == 1
+    [message] = bench.published
+    assert (message.header.frame_id, message.frame_seq, message.revision) == ('optical', 0, 0)
+    assert [segment.id for segment in message.segments] == ['1']
+    assert bench.pipeline.history.find('camera', 5) is bench.pictures[0]
+    assert bench.segmenter.seen[0][:2] == (RGB.shape, 'find cars')
+    assert bench.pipeline.latency.summary().p50_ms > 0
+
+
+def test_published_frames_are_numbered_without_gaps(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    for stamp_ns, value in ((1, 0), (2, 255), (3, 0)):
+        bench.offer(stamp_ns, np.full_like(RGB, value))
+        bench.counts_when_idle()
+    assert [message.frame_seq for message in bench.published] == [0, 1]
+
+
+def test_a_frame_that_ends_after_closing_is_stale_and_not_published(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.segmenter.gate.clear()
+    bench.offer(1)
+    assert bench.segmenter.began.wait(WAIT_S)
+    bench.offer(2)
+    bench.pipeline.close()
+    bench.segmenter.gate.set()
+    counts = bench.counts_when_idle()
+    assert (counts.received, counts.dropped_stale, counts.processed) == (2, 2, 0)
+    assert bench.published == bench.pictures == []
+
+
+def test_a_frame_that_the_model_fails_on_is_rejected(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.offer(1, np.full_like(RGB, 255))
+    assert bench.counts_when_idle().rejected == {'MODEL': 1}
+    assert any('too bright' in line for line in bench.log.lines)
+
+
+def test_an_image_that_turns_out_broken_is_rejected_by_its_reason(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.offer(1, step=1)
+    assert bench.counts_when_idle().rejected == {'STEP': 1}
+    assert bench.segmenter.seen == []
+
+
+def test_pictures_that_fail_do_not_count_twice(make_bench):
+    bench = make_bench()
+    bench.pictures = None
+    bench.pipeline.open()
+    bench.offer(1)
+    counts = bench.counts_when_idle()
+    assert (counts.received, counts.processed, counts.rejected) == (1, 1, {})
+    assert any('pictures' in line for line in bench.log.lines), bench.log.lines
+
+
+def test_a_corrected_frame_is_published_only_while_open(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.offer(5)
+    bench.counts_when_idle()
+    record = bench.pipeline.history.find('camera', 5)
+    corrected = record.corrected(record.segmentation)
+    bench.pipeline.publish_corrected(corrected, bench.segmenter)
+    bench.pipeline.close()
+    bench.pipeline.publish_corrected(corrected.corrected(record.segmentation), bench.segmenter)
+    assert [message.revision for message in bench.published] == [0, 1]
+
+
+def test_the_model_uses_as_many_threads_as_given(make_bench):
+    given = torch.get_num_threads() + 1
+    bench = make_bench(num_threads=given)
+    bench.pipeline.open()
+    bench.offer(1)
+    bench.counts_when_idle()
+    assert [threads for _, _, threads in bench.segmenter.seen] == [given]
+
+
+def test_zero_leaves_the_choice_to_the_model(make_bench):
+    bench = make_bench()
+    bench.counts_when_idle()
+    chosen = make_bench(model='here', device='cpu', min_objectness=0.2, max_segments=7)
+    chosen.counts_when_idle()
+    nothing = {'device': 'auto', 'min_objectness': None, 'max_segments': None}
+    assert bench.loaded == [('nano', nothing)]
+    given = {'device': 'cpu', 'min_objectness': 0.2, 'max_segments': 7}
+    assert chosen.loaded == [('here', given)]
