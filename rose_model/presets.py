@@ -5,6 +5,7 @@ from __future__ import annotations
 from rose_model.config import (
     CategoryConfig,
     LanguageConfig,
+    PatchFilterConfig,
     RoseConfig,
     SamConfig,
     VisionConfig,
@@ -64,6 +65,8 @@ def nano() -> RoseConfig:
         ),
         siglip_width=192,
         category=CategoryConfig(template='rose', max_new_tokens=8),
+        # the best balance of recall and precision on 120 validation scenes
+        patch_filter=PatchFilterConfig(min_objectness=0.2),
     )
 
 
