@@ -40,11 +40,10 @@ def evaluate(
 
 def _table(record: dict[str, Any]) -> Table:
     table = Table(title=f'{record["model"]} on unseen streets')
-    table.add_column('group')
-    names = list(record[GROUPS[0]])
-    for name in names:
-        table.add_column(name, justify='right')
+    table.add_column('figure')
     for group in GROUPS:
-        values = [record[group][name] for name in names]
-        table.add_row(group, *(str(v) if isinstance(v, int) else f'{v:.3f}' for v in values))
+        table.add_column(group, justify='right')
+    for name in record[GROUPS[0]]:
+        values = [record[group][name] for group in GROUPS]
+        table.add_row(name, *(str(v) if isinstance(v, int) else f'{v:.3f}' for v in values))
     return table
