@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from rose_model.errors import (
     InvalidRequestError,
     NoSuchSegmentError,
+    RefinementRejectedError,
     TextEmptyError,
     TextTooLongError,
 )
@@ -33,6 +34,8 @@ from rose_model.records import (
 MAX_TEXT_CHARACTERS = 1024
 POINT_RADIUS = 1.5
 """How far, in patches, the patch that answers may be from a foreground point."""
+LEAST_OVERLAP = 0.1
+"""IoU with the old mask below which a refined one is another object's."""
 
 _LABEL_WORDS = re.compile(
     r'\b(?:label|name|called?|category|class|misclassified)\b', re.IGNORECASE
@@ -88,7 +91,8 @@ def interpret(
 
     Without a segment something was missed.  With one, a stated label ("this is a bus") or a word
     about its name makes it the category situation, anything else the mask situation; ``target``
-    overrules both.
+    overrules both.  Whoever speaks about the name alone keeps the mask, and the other way round;
+    ``BOTH`` changes both.
 
     Raises:
         NoSuchSegmentError: the frame has no segment of that id.
@@ -114,20 +118,27 @@ def interpret(
         segment=segment,
         instruction=with_box(sentence, (x1 / width, y1 / height, x2 / width, y2 / height)),
         label=label,
-        keeps_mask=target is RefineTarget.LABEL,
+        keeps_mask=by_name and target is not RefineTarget.BOTH,
         keeps_category=not by_name,
     )
 
 
-def allowed_patches(points: Sequence[PointHint], geometry: FrameGeometry) -> NDArray[np.bool_]:
-    """Patches that may answer, bool ``[P]``: near every foreground, near no background point.
+def allowed_patches(
+    points: Sequence[PointHint], segment: Segment | None, geometry: FrameGeometry
+) -> NDArray[np.bool_]:
+    """Patches that may answer, bool ``[P]``: those that the segment's box touches, near every
+    foreground point, near no background point.
 
     Raises:
-        InvalidRequestError: a point is outside of the image, or not a number.
+        InvalidRequestError: a point is outside of the image, or the points leave no patch.
     """
     grid, (height, width) = geometry.grid_size, geometry.original_size
     rows, columns = np.mgrid[:grid, :grid]
     allowed = np.ones((grid, grid), bool)
+    if segment is not None:
+        x1, y1, x2, y2 = segment.box_xyxy
+        allowed = (rows + 1 > y1 / height * grid) & (rows < y2 / height * grid)
+        allowed &= (columns + 1 > x1 / width * grid) & (columns < x2 / width * grid)
     for point in points:
         if not (0 <= point.x < width and 0 <= point.y < height):
             raise InvalidRequestError(
@@ -154,6 +165,13 @@ def write_back(
     """
     label = request.label or answer.category
     score = 1.0 if request.label else answer.category_score
+    if request.segment is not None and not request.keeps_mask:
+        overlap = segment_iou(request.segment, answer)
+        if overlap < LEAST_OVERLAP:
+            raise RefinementRejectedError(
+                f'The refined mask has an IoU of only {overlap:.2f} with segment '
+                f'{request.segment.id!r}; nothing was changed.'
+            )
     old = request.segment or _same(segmentation.segments, answer, same_iou)
     if old is None:
         taken = {segment.id for segment in segmentation.segments}

@@ -149,13 +149,13 @@ class RoseSegmenter:
             NoSuchSegmentError: the frame has no segment of that id.
             TextEmptyError, TextTooLongError, InvalidRequestError: text or points are not usable.
             NotUnderstoodError: nothing in the image answers to the text.
-            RefinementRejectedError: the model's answer is an empty mask.
+            RefinementRejectedError: the model's mask is empty, or another object's.
         """
         request = interpret(segmentation, text, segment_id, target)
         self._check_length(request.instruction)
         context = segmentation.context
-        allowed = torch.from_numpy(allowed_patches(points, context.geometry))
         old = request.segment
+        allowed = torch.from_numpy(allowed_patches(points, old, context.geometry))
         mask = None
         if old is not None:
             full = old.full_mask(segmentation.original_size)

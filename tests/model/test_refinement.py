@@ -10,6 +10,7 @@ from rose_model.errors import (
     InvalidRequestError,
     NoSuchSegmentError,
     RefinementError,
+    RefinementRejectedError,
     TextEmptyError,
     TextTooLongError,
 )
@@ -96,6 +97,12 @@ def test_the_three_situations_are_told_apart(frame: Segmentation) -> None:
 def test_the_target_overrules_the_text(frame: Segmentation) -> None:
     label_only = interpret(frame, 'look again', '1', RefineTarget.LABEL)
     assert (label_only.case, label_only.keeps_mask) == (RefinementCase.CATEGORY, True)
+    both = interpret(frame, 'look again', '1', RefineTarget.BOTH)
+    assert (both.case, both.keeps_mask, both.keeps_category) == (
+        RefinementCase.CATEGORY,
+        False,
+        False,
+    )
     mask_only = interpret(frame, 'this is a bus', '1', RefineTarget.MASK)
     assert (mask_only.case, mask_only.keeps_category) == (RefinementCase.MASK, True)
 
@@ -129,12 +136,12 @@ def test_an_unknown_segment_is_named_in_the_error(frame: Segmentation) -> None:
 
 
 def test_without_points_every_patch_may_answer() -> None:
-    assert allowed_patches((), GEOMETRY).all()
+    assert allowed_patches((), None, GEOMETRY).all()
 
 
 def test_points_narrow_the_patches_that_may_answer() -> None:
-    near = allowed_patches((PointHint(5, 5, is_foreground=True),), GEOMETRY)
-    far = allowed_patches((PointHint(5, 5, is_foreground=False),), GEOMETRY)
+    near = allowed_patches((PointHint(5, 5, is_foreground=True),), None, GEOMETRY)
+    far = allowed_patches((PointHint(5, 5, is_foreground=False),), None, GEOMETRY)
     assert near[0]
     assert not near[35]
     assert np.array_equal(near, ~far)
@@ -143,7 +150,7 @@ def test_points_narrow_the_patches_that_may_answer() -> None:
 @pytest.mark.parametrize('x', [-1.0, 60.0, float('nan')])
 def test_points_outside_of_the_image_are_refused(x: float) -> None:
     with pytest.raises(InvalidRequestError, match='outside'):
-        allowed_patches((PointHint(x, 5, is_foreground=True),), GEOMETRY)
+        allowed_patches((PointHint(x, 5, is_foreground=True),), None, GEOMETRY)
 
 
 def test_a_refined_mask_takes_the_old_ones_place(frame: Segmentation) -> None:
@@ -162,8 +169,23 @@ def test_a_stated_label_comes_back_as_the_label(frame: Segmentation) -> None:
     assert (changed.category, changed.category_score) == ('tram', 1.0)
 
 
-def test_a_label_correction_can_keep_the_mask(frame: Segmentation) -> None:
-    request = interpret(frame, 'look again', '1', RefineTarget.LABEL)
+def test_a_correction_of_a_segment_is_answered_by_its_own_patches(frame: Segmentation) -> None:
+    """The best patch of the whole image may be another object's: a bicycle once became a tree."""
+    allowed = allowed_patches((), frame.segments[0], GEOMETRY).reshape(6, 6)
+    assert allowed[:3, :3].all()
+    assert not allowed[3:].any()
+    assert not allowed[:, 3:].any()
+
+
+def test_a_mask_of_another_object_is_rejected(frame: Segmentation) -> None:
+    request = interpret(frame, 'include the wheels', '1', RefineTarget.AUTO)
+    with pytest.raises(RefinementRejectedError, match=r"IoU of only 0\.00 with segment '1'"):
+        write_back(frame, request, make_segment(0, (40, 20, 60, 40)), 0.6)
+
+
+@pytest.mark.parametrize('text', ['look at its name again', 'this is a bus'])
+def test_a_label_correction_keeps_the_mask(frame: Segmentation, text: str) -> None:
+    request = interpret(frame, text, '1', RefineTarget.AUTO)
     (changed,) = write_back(frame, request, make_segment(0, (0, 0, 9, 9), 'bus'), 0.6).changed
     assert changed.category == 'bus'
     assert changed.box_xyxy == (0, 0, 30, 20)
