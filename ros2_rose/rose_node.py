@@ -285,5 +285,7 @@ def run(args: list[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     node.stop()
     node.destroy_node()
+    # It holds the middleware's participant, with its files in /dev/shm, beyond the node's own end.
+    node._state_machine = None
     rclpy.try_shutdown()
     return 0
