@@ -53,7 +53,8 @@ def street(index: int) -> Sample:
 
 def _frames(source: Path | None) -> Iterator[Rgb]:
     if source is None:
-        return (street(index).image for index in range(len(STREET_SEEDS) * STREET_FRAMES))
+        # Drawn beforehand: a real camera does not take the processor from the node.
+        return iter([street(index).image for index in range(len(STREET_SEEDS) * STREET_FRAMES)])
     if not source.exists():
         raise InputError(f'{source} does not exist; name a picture folder, a video file or a bag.')
     if is_bag(source):
