@@ -32,8 +32,8 @@ from rose_model.records import (
 )
 
 MAX_TEXT_CHARACTERS = 1024
-POINT_RADIUS = 1.5
-"""How far, in patches, the patch that answers may be from a foreground point."""
+NEAR = 1.5
+"""How far, in patches, an answering patch may be from a segment's mass centre or a point."""
 LEAST_OVERLAP = 0.1
 """IoU with the old mask below which a refined one is another object's."""
 
@@ -126,33 +126,42 @@ def interpret(
 def allowed_patches(
     points: Sequence[PointHint], segment: Segment | None, geometry: FrameGeometry
 ) -> NDArray[np.bool_]:
-    """Patches that may answer, bool ``[P]``: those that the segment's box touches, near every
-    foreground point, near no background point.
+    """Patches that may answer, bool ``[P]``: around the segment's mass centre, where training puts
+    them, or the patch that predicted it; near every foreground point, near no background point.
 
     Raises:
         InvalidRequestError: a point is outside of the image, or the points leave no patch.
     """
-    grid, (height, width) = geometry.grid_size, geometry.original_size
-    rows, columns = np.mgrid[:grid, :grid]
-    allowed = np.ones((grid, grid), bool)
+    height, width = geometry.original_size
+    allowed = np.ones((geometry.grid_size, geometry.grid_size), bool)
     if segment is not None:
-        x1, y1, x2, y2 = segment.box_xyxy
-        allowed = (rows + 1 > y1 / height * grid) & (rows < y2 / height * grid)
-        allowed &= (columns + 1 > x1 / width * grid) & (columns < x2 / width * grid)
+        rows, columns = np.nonzero(segment.mask)
+        x = segment.box_xyxy[0] + columns.mean() + 0.5
+        y = segment.box_xyxy[1] + rows.mean() + 0.5
+        row, column = divmod(segment.patch, geometry.grid_size)
+        cell_y, cell_x = height / geometry.grid_size, width / geometry.grid_size
+        own = _near((column + 0.5) * cell_x, (row + 0.5) * cell_y, geometry)
+        allowed &= _near(x, y, geometry) | own
     for point in points:
         if not (0 <= point.x < width and 0 <= point.y < height):
             raise InvalidRequestError(
                 f'The point ({point.x}, {point.y}) is outside of the image of {width} x '
                 f'{height} pixels.'
             )
-        distance = np.hypot(
-            rows + 0.5 - point.y / height * grid, columns + 0.5 - point.x / width * grid
-        )
-        near = distance <= POINT_RADIUS
+        near = _near(point.x, point.y, geometry)
         allowed &= near if point.is_foreground else ~near
     if not allowed.any():
         raise InvalidRequestError(f'The {len(points)} points leave no place; give fewer of them.')
     return allowed.ravel()
+
+
+def _near(x: float, y: float, geometry: FrameGeometry) -> NDArray[np.bool_]:
+    """Patches bool ``[S, S]`` whose centres are within ``NEAR`` of a pixel of the image."""
+    grid, (height, width) = geometry.grid_size, geometry.original_size
+    rows, columns = np.ogrid[:grid, :grid]
+    distance = np.hypot(rows + 0.5 - y / height * grid, columns + 0.5 - x / width * grid)
+    near: NDArray[np.bool_] = distance <= NEAR
+    return near
 
 
 def write_back(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -169,12 +171,19 @@ def test_a_stated_label_comes_back_as_the_label(frame: Segmentation) -> None:
     assert (changed.category, changed.category_score) == ('tram', 1.0)
 
 
-def test_a_correction_of_a_segment_is_answered_by_its_own_patches(frame: Segmentation) -> None:
+def test_a_correction_of_a_segment_is_answered_at_its_centre(frame: Segmentation) -> None:
     """The best patch of the whole image may be another object's: a bicycle once became a tree."""
     allowed = allowed_patches((), frame.segments[0], GEOMETRY).reshape(6, 6)
-    assert allowed[:3, :3].all()
+    assert allowed[1, 1]  # the segment fills the upper left quarter of the 6 x 6 grid
+    elsewhere = replace(frame.segments[0], patch=35)
+    assert allowed_patches((), elsewhere, GEOMETRY)[35]  # what predicted it may answer as well
     assert not allowed[3:].any()
     assert not allowed[:, 3:].any()
+
+
+def test_points_away_from_the_segment_leave_no_place(frame: Segmentation) -> None:
+    with pytest.raises(InvalidRequestError, match='leave no place'):
+        allowed_patches((PointHint(59, 39, is_foreground=True),), frame.segments[0], GEOMETRY)
 
 
 def test_a_mask_of_another_object_is_rejected(frame: Segmentation) -> None:
