@@ -61,28 +61,32 @@ def remove_specks(logits: Tensor, min_share: float) -> Tensor:
     return cleaned
 
 
-def crop_masks(logits: Tensor, geometry: FrameGeometry) -> list[CroppedMask | None]:
-    """Masks of the original image for low-resolution logits ``[N, M, M]``; ``None`` where nothing
-    is left.
+def crop_masks(
+    logits: Tensor, geometry: FrameGeometry, min_area: float = 0.0
+) -> dict[int, CroppedMask]:
+    """Masks of the original image for low-resolution logits ``[N, M, M]``, by row.
 
     As in SAM: logits are resized to the padded frame, the padding is cut off, the rest is resized
-    to the image and compared with 0.
+    to the image and compared with 0.  Rows whose mask is empty, or smaller than ``min_area`` as a
+    share of the image, are left out.
     """
     side, (height, width) = geometry.sam_size, geometry.sam_content
-    cropped: list[CroppedMask | None] = []
-    for (
-        logit
-    ) in logits:  # one by one: a hundred masks of a large image would not fit beside each other
+    least = min_area * geometry.original_size[0] * geometry.original_size[1]
+    cropped = {}
+    for row, logit in enumerate(logits):  # a hundred masks of a large image would not fit at once
         framed = interpolate(logit[None, None], (side, side), mode='bilinear', align_corners=False)
         content = framed[..., :height, :width]
         resized = interpolate(
             content, geometry.original_size, mode='bilinear', align_corners=False
         )
-        cropped.append(_crop((resized[0, 0] > 0).cpu().numpy()))
+        crop = crop_mask((resized[0, 0] > 0).cpu().numpy())
+        if crop is not None and crop.mask.sum() >= least:
+            cropped[row] = crop
     return cropped
 
 
-def _crop(mask: NDArray[np.bool_]) -> CroppedMask | None:
+def crop_mask(mask: NDArray[np.bool_]) -> CroppedMask | None:
+    """A mask bool ``[H, W]`` cut to its box, or ``None`` where it is empty."""
     rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None

@@ -20,7 +20,7 @@ from rose_model.errors import (
     TextTooLongError,
 )
 from rose_model.instructions import ALL_REGIONS, Prompter
-from rose_model.mask_decoder import LowResolutionMasks, decode_masks
+from rose_model.mask_decoder import decode_masks
 from rose_model.patch_filter import select_patches
 from rose_model.perception import Perceived
 from rose_model.postprocess import (
@@ -162,18 +162,18 @@ class RoseSegmenter:
             mask = squash_mask(full, self.config.vision.input_size)
         embedding = self._perceive(context, request.instruction, mask)
         objectness = self._objectness(embedding)
-        best = int(torch.where(allowed.to(objectness.device), objectness, -1.0).argmax())
+        best = torch.where(allowed.to(objectness.device), objectness, -1.0).argmax(0, keepdim=True)
         if request.case is RefinementCase.MISSED and objectness[best] < MIN_MISSED_OBJECTNESS:
             raise NotUnderstoodError(
                 f'Nothing in the image answers to {text.strip()!r} '
                 f'(best objectness {float(objectness[best]):.3f}); add a point, or other words.'
             )
-        answer = self._answer(embedding, objectness, best, context)
-        if answer is None:
+        answers = self._decode(embedding, objectness, best, context)
+        if not answers:
             raise RefinementRejectedError(
                 f'The answer to {text.strip()!r} is an empty mask; nothing was changed.'
             )
-        return write_back(segmentation, request, answer, self.config.postprocess.nms_iou)
+        return write_back(segmentation, request, answers[0], self.config.postprocess.nms_iou)
 
     def _check_length(self, text: str) -> None:
         tokens = len(self._tokenizer.encode(text))
@@ -207,26 +207,19 @@ class RoseSegmenter:
         )
         kept = suppress_duplicates(masks.logits, objectness[patches], limits.nms_iou)
         kept = kept[masks.scores[kept] >= limits.min_mask_score]
-        logits = remove_specks(masks.logits[kept], limits.min_region)
-        cropped = crop_masks(logits, context.geometry)
-        height, width = context.geometry.original_size
-        least = limits.min_area * height * width
-        large = [
-            row
-            for row, crop in enumerate(cropped)
-            if crop is not None and crop.mask.sum() >= least
-        ]
-        kept = kept[large]
+        cropped = crop_masks(
+            remove_specks(masks.logits[kept], limits.min_region), context.geometry, limits.min_area
+        )
+        kept = kept[list(cropped)]
         names = self._names.decode(analyzer.category_embedding(embedding[patches[kept]]))
-        found = LowResolutionMasks(masks.logits[kept], masks.scores[kept])
-        crops = [crop for row in large if (crop := cropped[row]) is not None]
-        return self._segments(patches[kept], objectness, found, crops, names)
+        scores = masks.scores[kept]
+        return self._segments(patches[kept], objectness, scores, [*cropped.values()], names)
 
     def _segments(
         self,
         patches: Tensor,
         objectness: Tensor,
-        masks: LowResolutionMasks,
+        mask_scores: Tensor,
         crops: list[CroppedMask],
         names: DecodedNames,
     ) -> tuple[Segment, ...]:
@@ -235,7 +228,7 @@ class RoseSegmenter:
         rows = zip(
             patches.tolist(),
             objectness[patches].tolist(),
-            masks.scores.tolist(),
+            mask_scores.tolist(),
             crops,
             texts,
             names.scores.tolist(),
@@ -255,23 +248,6 @@ class RoseSegmenter:
             )
             for patch, score, mask_score, crop, text, category_score in rows
         )
-
-    def _answer(
-        self, embedding: Tensor, objectness: Tensor, patch: int, context: FrameContext
-    ) -> Segment | None:
-        """The segment of one patch, or ``None`` if its mask is empty."""
-        patches = torch.tensor([patch], device=embedding.device)
-        analyzer = self._rose.patch_analyzer
-        chosen = embedding[patches]
-        masks = decode_masks(
-            self._rose.sam, analyzer.mask_embedding(chosen), context.image_embeddings
-        )
-        logits = remove_specks(masks.logits, self.config.postprocess.min_region)
-        crop = crop_masks(logits, context.geometry)[0]
-        if crop is None:
-            return None
-        names = self._names.decode(analyzer.category_embedding(chosen))
-        return self._segments(patches, objectness, masks, [crop], names)[0]
 
 
 def _find_device(device: str) -> torch.device:

@@ -48,3 +48,10 @@ class Sample:
         """The visible mask of region ``index``: bool ``[H, W]``."""
         mask: NDArray[np.bool_] = self.index_map == index
         return mask
+
+    def under_patch_centres(self, grid_size: int) -> NDArray[np.uint8]:
+        """``index_map`` under the centre of each of S x S patches: uint8 ``[P]``, row by row."""
+        height, width = self.index_map.shape
+        steps = (np.arange(grid_size) + 0.5) / grid_size
+        rows, columns = (steps * height).astype(int), (steps * width).astype(int)
+        return self.index_map[np.ix_(rows, columns)].ravel()

@@ -54,17 +54,14 @@ def patch_labels(sample: Sample, grid_size: int) -> tuple[Tensor, Tensor]:
     """Noun and attribute index under the centre of each patch, int64 ``[P]``; ``IGNORE`` where
     there is none.
     """
-    height, width = sample.index_map.shape
-    steps = (np.arange(grid_size) + 0.5) / grid_size
-    centres = sample.index_map[np.ix_((steps * height).astype(int), (steps * width).astype(int))]
     nouns = np.full(VOID + 1, IGNORE, np.int64)
     attributes = np.full(VOID + 1, IGNORE, np.int64)
     for index, region in enumerate(sample.regions):
         nouns[index] = NOUNS.index(region.noun)
         if region.attribute:
             attributes[index] = ATTRIBUTES.index(region.attribute)
-    flat = centres.reshape(-1)
-    return torch.from_numpy(nouns[flat]), torch.from_numpy(attributes[flat])
+    under = sample.under_patch_centres(grid_size)
+    return torch.from_numpy(nouns[under]), torch.from_numpy(attributes[under])
 
 
 class DenseLabeller(nn.Module):

@@ -71,7 +71,8 @@ def assign_patches(
             owner[best] = index
         else:
             lost.append(index)
-    return Assignment(owner.ravel(), window.ravel(), _void_patches(sample, grid_size), tuple(lost))
+    void = sample.under_patch_centres(grid_size) == VOID
+    return Assignment(owner.ravel(), window.ravel(), void, tuple(lost))
 
 
 def _role_patches(
@@ -94,11 +95,3 @@ def _window(centre: tuple[float, float], grid_size: int) -> NDArray[np.bool_]:
     row, column = round(centre[0]), round(centre[1])
     window: NDArray[np.bool_] = (abs(rows - row) <= 1) & (abs(columns - column) <= 1)
     return window
-
-
-def _void_patches(sample: Sample, grid_size: int) -> NDArray[np.bool_]:
-    height, width = sample.index_map.shape
-    steps = (np.arange(grid_size) + 0.5) / grid_size
-    centres = sample.index_map[np.ix_((steps * height).astype(int), (steps * width).astype(int))]
-    void: NDArray[np.bool_] = centres.ravel() == VOID
-    return void

@@ -12,7 +12,7 @@ from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.data.streets import render_scene
 from rose_model.evaluation.matching import iou_matrix, match_greedily
 from rose_model.evaluation.streets import GROUPS, TEST_SIZE, evaluate_streets
-from rose_model.postprocess import _crop
+from rose_model.postprocess import crop_mask
 from rose_model.presets import nano
 from rose_model.records import Segment, Segmentation
 
@@ -20,7 +20,7 @@ SCENES = range(3)
 
 
 def segment_of(sample: Sample, index: int, score: float = 0.9) -> Segment:
-    region, crop = sample.regions[index], _crop(sample.mask(index))
+    region, crop = sample.regions[index], crop_mask(sample.mask(index))
     assert crop is not None
     return Segment(
         str(index), region.name, 0.9, score, 0.9, region.is_thing, crop.box_xyxy, crop.mask, 0

@@ -59,8 +59,7 @@ def test_a_mask_finds_back_to_the_image(size: tuple[int, int], config: RoseConfi
     width = geometry.sam_content[1] / config.sam.input_size * 32
     logits = torch.full((1, 32, 32), -8.0)
     logits[0, :, round(width / 2) :] = 8.0
-    (crop,) = crop_masks(logits, geometry)
-    assert crop is not None
+    crop = crop_masks(logits, geometry)[0]
     x1, y1, x2, y2 = crop.box_xyxy
     assert (y1, x2, y2) == (0, size[1], size[0])
     assert abs(x1 - size[1] / 2) <= size[1] / width + 1
@@ -69,7 +68,15 @@ def test_a_mask_finds_back_to_the_image(size: tuple[int, int], config: RoseConfi
 
 def test_an_empty_mask_has_no_crop(config: RoseConfig) -> None:
     geometry = FrameGeometry.of((48, 64), config)
-    assert crop_masks(torch.full((2, 32, 32), -1.0), geometry) == [None, None]
+    assert crop_masks(torch.full((2, 32, 32), -1.0), geometry) == {}
+
+
+def test_masks_below_the_smallest_area_are_left_out(config: RoseConfig) -> None:
+    geometry = FrameGeometry.of((64, 64), config)
+    logits = torch.full((2, 32, 32), -8.0)
+    logits[0, :2, :2] = logits[1, :16] = 8.0
+    assert set(crop_masks(logits, geometry)) == {0, 1}
+    assert set(crop_masks(logits, geometry, min_area=0.1)) == {1}
 
 
 def test_specks_and_pinholes_go_and_the_rest_stays() -> None:
