@@ -31,7 +31,7 @@ class FrameExpiredError(FrameLookupError):
     """The frame was processed, but has left the history."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameRecord:
     """One published frame.
 

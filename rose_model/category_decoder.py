@@ -18,7 +18,7 @@ IGNORE = -100
 MAX_NAME_CHARACTERS = 64
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class DecodedNames:
     """``token_ids``: one row of ids a name, without the end token.  ``scores``: ``[N]`` in [0, 1].
 

@@ -24,7 +24,7 @@ TOKENIZER_FILE = 'tokenizer.json'
 SHIPPED = Path(__file__).parent / 'weights'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Pretrained:
     """What a ROSE folder holds; ``weights_hash`` is the sha256 of the weights file, in hex."""
 

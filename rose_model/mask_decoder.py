@@ -13,7 +13,7 @@ CHUNK = 32
 """Prompts decoded at once: SAM's upscaled features take 8 MB a prompt in fp32 at full size."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class LowResolutionMasks:
     """``logits``: float32 ``[N, M, M]`` in SAM's padded frame; ``scores``: predicted IoU ``[N]``
     in [0, 1].

@@ -17,7 +17,7 @@ from rose_model.config import LanguageConfig
 from rose_model.instructions import PerceptionPrompt
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Perceived:
     """What one pass gives.
 

@@ -16,7 +16,7 @@ from torch.nn.functional import interpolate
 from rose_model.preprocess import FrameGeometry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class CroppedMask:
     """A mask bool ``[y2 - y1, x2 - x1]`` and its tight, half-open box (x1, y1, x2, y2) in the
     original image.

@@ -46,7 +46,7 @@ class FrameGeometry:
         return cls(original_size, content, config.sam.input_size, config.vision.grid_size)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Views:
     """``lmm_pixels``: uint8 ``[3, L, L]``; ``sam_pixels``: uint8 ``[3, h, w]``, before padding."""
 

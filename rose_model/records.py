@@ -1,7 +1,8 @@
 """The records that travel between the stages: small, frozen, typed.
 
 Shape letters: B batch, S grid side, P = S * S patches, N kept patches or segments, T tokens, D
-width of the language model, H and W pixels of the camera image.
+width of the language model, H and W pixels of the camera image.  Records that hold arrays are
+equal only to themselves: comparing arrays gives no truth value.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ class PointHint:
     is_foreground: bool
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segment:
     """One thing or one stuff region, with its generated name.
 
@@ -91,7 +92,7 @@ class Segment:
         return full
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class FrameContext:
     """What a later correction of the frame needs, so that nobody has to send the image again.
 
@@ -105,7 +106,7 @@ class FrameContext:
     geometry: FrameGeometry
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Segmentation:
     """One segmented frame; ``segments`` are sorted by area, largest first, so that painting in
     order is right.
@@ -126,7 +127,7 @@ class Segmentation:
         return replace(self, segments=tuple(ordered))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Refinement:
     """What a correction changed: the new or changed segments, the ids that went, and the corrected
     frame.

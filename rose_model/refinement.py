@@ -42,7 +42,7 @@ _LABEL_WORDS = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RefinementRequest:
     """A checked correction: the situation, the segment it is about, and what the model is told.
 

@@ -32,7 +32,7 @@ class LabelledRegion:
         return f'{self.attribute} {self.noun}' if self.attribute else self.noun
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sample:
     """An image with its regions.
 

@@ -15,7 +15,7 @@ from rose_model.errors import CheckpointError
 STATE_FILE = 'state.pt'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TrainingState:
     """Where a run stands: ``step`` steps of ``stage`` are done."""
 

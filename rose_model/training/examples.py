@@ -41,7 +41,7 @@ NO_BOX_SHARE = 0.3
 BOX_JITTER = 0.1
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Example:
     """One example; G regions of the task, K positive patches.
 
@@ -92,7 +92,7 @@ class ExampleDataset(Dataset[Example]):
         return make_example(self._read_sample(number), self._config, self._prompter, rng)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Task:
     """What an example asks for: an instruction about the regions ``indices``, and the mask to be
     refined.

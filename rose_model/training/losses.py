@@ -20,7 +20,7 @@ LAMBDA_DICE = 0.5
 """LISA's weights; the paper gives none."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Losses:
     """The scalars of one step, each before its weight."""
 

@@ -15,7 +15,7 @@ _RESCUE_RADIUS = 2
 """How far, in patches, a region that lost all its patches may look for a free one."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assignment:
     """``region_of_patch``: int64 ``[P]``, index of the region that each patch answers for, or -1.
 
