@@ -12,4 +12,4 @@ from distlib.scripts import ScriptMaker
 maker = ScriptMaker(None, str(Path(sys.prefix, 'bin')))
 maker.clobber = True
 maker.variants = {''}  # no rose3 and rose-3.12 beside it
-maker.make_multiple(['rose = rose_model.cli.main:app', 'rose_node = ros2_rose.rose_node:main'])
+maker.make_multiple(['rose = rose_model.cli.main:app', 'rose_node = ros2_rose.program:main'])
