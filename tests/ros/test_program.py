@@ -7,24 +7,30 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize(('given', 'expected'), [(None, 'PASSIVE'), ('ACTIVE', 'ACTIVE')])
-def test_waiting_threads_sleep_unless_the_user_says_otherwise(given, expected):
+@pytest.mark.parametrize(
+    ('given', 'expected'),
+    [
+        ({}, '1000'),
+        ({'GOMP_SPINCOUNT': '7'}, '7'),
+        ({'OMP_WAIT_POLICY': 'ACTIVE'}, 'None'),
+    ],
+)
+def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(given, expected):
     """Set before anything loads OpenMP, which reads it only once."""
     program = (
         'import os, sys, types\n'
         'import ros2_rose.program as program\n'
         "assert 'torch' not in sys.modules\n"
         "sys.modules['ros2_rose.rose_node'] = types.SimpleNamespace(\n"
-        "    main=lambda: print(os.environ['OMP_WAIT_POLICY'])\n"
+        "    main=lambda: print(os.environ.get('GOMP_SPINCOUNT'))\n"
         ')\n'
         'program.main()\n'
     )
-    environment = {k: v for k, v in os.environ.items() if k != 'OMP_WAIT_POLICY'}
-    if given is not None:
-        environment['OMP_WAIT_POLICY'] = given
+    settings = ('GOMP_SPINCOUNT', 'OMP_WAIT_POLICY')
+    clean = {name: value for name, value in os.environ.items() if name not in settings}
     result = subprocess.run(
         [sys.executable, '-c', program],
-        env=environment,
+        env=clean | given,
         capture_output=True,
         text=True,
         check=True,
