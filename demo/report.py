@@ -135,7 +135,7 @@ def segments_table(title: str, message: SegmentArray, marked: Collection[str] = 
     table = Table(title=Text(title), title_justify='left')
     table.add_column('id')
     table.add_column('name')
-    for heading in ('name score', 'mask score', 'area [px]', 'revision'):
+    for heading in ('name score', 'mask score', 'area / px', 'revision'):
         table.add_column(heading, justify='right')
     table.add_column('kind')
     for segment in message.segments:

@@ -54,4 +54,4 @@ class NotUnderstoodError(RefinementError):
 
 
 class RefinementRejectedError(RefinementError):
-    """The model answered, but with an empty mask; nothing was changed."""
+    """The model's answer is an empty mask, or another object's; nothing was changed."""

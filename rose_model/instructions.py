@@ -59,20 +59,27 @@ REFINEMENTS: dict[RefinementCase, tuple[str, ...]] = {
 }
 
 _STATED_LABEL = re.compile(
-    r'^\W*(?:no\W+)?(?:(?:this|that|it|the object)\s+is|(?:it|that)\'s|call (?:it|this|that)|'
-    r'the label (?:is|should be)|(?:it|this) should be)'
-    r'\s+(?!not\b|wrong\b|incorrect\b|missing\b|too\b|no\b)(?:actually\s+)?(?:an?\s+|the\s+)?'
-    r'(?P<label>[\w\- ]{1,64}?)\s*(?:[.,!;].*)?$',
+    r'^\s*(?:no\s+)?(?:'
+    r"(?:this|that|it|the object)(?:\s+is|'s)\s+(?:actually\s+|really\s+)?(?:an?|the)|"
+    r'call (?:it|this|that)(?:\s+an?)?|'
+    r'(?:the label|it|this)\s+should\s+be(?:\s+an?)?'
+    r')\s+(?!(?:bit|little|lot|mistake|wrong|bad|good|mask|label|not)\b)'
+    r'(?P<label>[\w\-]+(?: [\w\-]+){0,3})\s*$',
     re.IGNORECASE,
 )
 
 
 def stated_label(text: str) -> str | None:
-    """The category that a user states outright, lower case: ``'This is a bus.'`` gives ``'bus'``;
-    else ``None``.
+    """The category that a user states outright, lower case: ``'No, this is a bus.'`` gives
+    ``'bus'``; else ``None``.
+
+    A statement needs an article, or a word that speaks of naming: "it is cut off" states no label.
     """
-    match = _STATED_LABEL.match(text.strip())
-    return match['label'].strip().lower() if match else None
+    for clause in re.split(r'[.,;:!?]', text):
+        match = _STATED_LABEL.match(clause)
+        if match:
+            return match['label'].lower()
+    return None
 
 
 def with_box(sentence: str, box: tuple[float, float, float, float] | None) -> str:

@@ -1,7 +1,4 @@
-"""Draw segments over their image: translucent masks, outlines, and names in stable colours.
-
-Needs numpy and OpenCV only.
-"""
+"""Draw segments over their image: translucent masks, outlines, and names in stable colours."""
 
 from __future__ import annotations
 

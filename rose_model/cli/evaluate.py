@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from rose_model.errors import ConfigError
 from rose_model.evaluation.streets import FIRST_TEST_SCENE, GROUPS, evaluate_streets
 from rose_model.segmenter import RoseSegmenter
 
@@ -23,6 +24,8 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure masks and names on unseen procedural streets, at the node's own thresholds."""
+    if json_file is not None and not json_file.parent.is_dir():
+        raise ConfigError(f'{json_file.parent} is not a folder; make it, or name another file.')
     segmenter = RoseSegmenter.from_pretrained(preset)
     numbers = range(FIRST_TEST_SCENE, FIRST_TEST_SCENE + scenes)
     console = Console()

@@ -100,10 +100,10 @@ def segments_table(segments: Sequence[Segment], title: str, marked: Collection[s
     table = Table(title=Text(title), title_justify='left')
     table.add_column('id')
     table.add_column('name')
-    for heading in ('name score', 'objectness', 'mask score', 'area [px]'):
+    for heading in ('name score', 'objectness', 'mask score', 'area / px'):
         table.add_column(heading, justify='right')
     table.add_column('kind')
-    table.add_column('box x1 y1 x2 y2 [px]')
+    table.add_column('box x1 y1 x2 y2 / px')
     for segment in segments:
         table.add_row(
             Text(segment.id),

@@ -64,6 +64,7 @@ def test_each_situation_has_ten_different_instructions(case: RefinementCase) -> 
         ('This is actually an ambulance, not a car', 'ambulance'),
         ('call it road works sign', 'road works sign'),
         ('the label should be tram', 'tram'),
+        ('The label is wrong, this is a red truck.', 'red truck'),
     ],
 )
 def test_a_label_that_the_user_states_is_understood(text: str, label: str) -> None:
@@ -72,7 +73,18 @@ def test_a_label_that_the_user_states_is_understood(text: str, label: str) -> No
 
 @pytest.mark.parametrize(
     'text',
-    ['include the whole car', 'this is not a bus', 'this is wrong', 'you missed the dog', ''],
+    [
+        'include the whole car',
+        'this is not a bus',
+        'this is definitely not a bus',
+        'this is wrong',
+        'This is bad',
+        "It's bigger",
+        'It is a bit too large',
+        'It is cut off on the left.',
+        'you missed the dog',
+        '',
+    ],
 )
 def test_other_sentences_state_no_label(text: str) -> None:
     assert stated_label(text) is None

@@ -221,9 +221,10 @@ def test_an_existing_run_is_never_overwritten(tmp_path: Path) -> None:
 def test_resuming_nothing_or_a_damaged_run_is_said(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match='without --resume'):
         load_state(tmp_path)
-    (tmp_path / STATE_FILE).write_bytes(b'not a state')
-    with pytest.raises(CheckpointError, match='damaged'):
-        load_state(tmp_path)
+    for junk in (b'not a state', b'junk', b''):
+        (tmp_path / STATE_FILE).write_bytes(junk)
+        with pytest.raises(CheckpointError, match='damaged'):
+            load_state(tmp_path)
 
 
 def test_five_losses_in_a_row_that_are_not_finite_stop_the_run(
