@@ -139,7 +139,6 @@ class PostprocessConfig(_Frozen):
     """
 
     nms_iou: Share = 0.6
-    min_mask_score: Share = 0.0
     min_area: Share = 0.0003
     min_region: Share = 0.0006
 

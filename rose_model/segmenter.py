@@ -206,7 +206,6 @@ class RoseSegmenter:
             self._rose.sam, analyzer.mask_embedding(embedding[patches]), context.image_embeddings
         )
         kept = suppress_duplicates(masks.logits, objectness[patches], limits.nms_iou)
-        kept = kept[masks.scores[kept] >= limits.min_mask_score]
         cropped = crop_masks(
             remove_specks(masks.logits[kept], limits.min_region), context.geometry, limits.min_area
         )
