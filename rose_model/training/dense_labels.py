@@ -16,7 +16,7 @@ from rose_model.backbones.lmm import VisionTower
 from rose_model.config import RoseConfig
 from rose_model.data.sample import VOID, Sample
 from rose_model.data.street_backdrop import STUFF
-from rose_model.data.streets import THINGS, render_scene
+from rose_model.data.streets import SEEN_PAIRS, THINGS, render_scene
 from rose_model.preprocess import normalise_lmm, resize
 
 NOUNS = (*THINGS, *STUFF)
@@ -43,7 +43,7 @@ class DenseLabelStreets(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """The labelled patches of one scene."""
-        scene = render_scene(self._first_seed + index, RENDER_SIZE)
+        scene = render_scene(self._first_seed + index, RENDER_SIZE, pairs=SEEN_PAIRS)
         side = (self._side, self._side)
         pixels = torch.from_numpy(resize(scene.image, side)).permute(2, 0, 1).contiguous()
         nouns, attributes = patch_labels(scene, self._grid)

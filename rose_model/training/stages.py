@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 from rose_model.backbones.lmm import VisionTower
 from rose_model.config import RoseConfig
 from rose_model.data.sample import Sample
-from rose_model.data.streets import render_scene
+from rose_model.data.streets import SEEN_PAIRS, render_scene
 from rose_model.instructions import Prompter
 from rose_model.rose import Rose
 from rose_model.training.dense_labels import RENDER_SIZE, DenseLabeller, DenseLabelStreets
@@ -101,4 +101,4 @@ def parameter_groups(module: nn.Module, recipe: StageRecipe) -> Iterator[dict[st
 
 
 def _street(number: int) -> Sample:
-    return render_scene(number, RENDER_SIZE)
+    return render_scene(number, RENDER_SIZE, pairs=SEEN_PAIRS)
