@@ -29,6 +29,10 @@ class TrainingError(RoseError):
     """Training cannot go on, for example because the loss stays non-finite."""
 
 
+class StorageError(RoseError):
+    """There is no room for what has to be written, or the system refuses to take it."""
+
+
 class RefinementError(RoseError):
     """A correction cannot be carried out; the frame stays as it was."""
 
