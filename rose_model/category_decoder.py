@@ -34,10 +34,15 @@ def printable_name(text: str) -> str:
 
     Token ids can spell control characters or half a character; neither belongs into a label.
     """
+    return printable(text)[:MAX_NAME_CHARACTERS].rstrip()
+
+
+def printable(text: str) -> str:
+    """A generated text without control characters and halves of characters, with single blanks."""
     shown = ''.join(
         letter if letter.isprintable() else ' ' for letter in text if letter != '\ufffd'
     )
-    return ' '.join(shown.split())[:MAX_NAME_CHARACTERS].rstrip()
+    return ' '.join(shown.split())
 
 
 class CategoryDecoder:
@@ -99,7 +104,8 @@ def category_loss(
     category_embedding: Tensor,
     names: Sequence[Sequence[int]],
 ) -> Tensor:
-    """Cross entropy of the names' tokens and their end tokens (paper, Eq. 5, second term).
+    """Cross entropy ``[N]``, the mean over each name's tokens and its end token (paper, Eq. 5,
+    second term).
 
     ``category_embedding``: ``[N, D]`` with N > 0; ``names``: N rows of ids from ``Prompter.name``.
     """
@@ -118,6 +124,7 @@ def category_loss(
     )
     hidden = language_model.model(inputs_embeds=embeds, use_cache=False).last_hidden_state
     logits = language_model.lm_head(hidden[:, -longest:])
-    return torch.nn.functional.cross_entropy(
-        logits.flatten(0, 1).float(), target.flatten(), ignore_index=IGNORE
+    entropy = torch.nn.functional.cross_entropy(
+        logits.float().mT, target, ignore_index=IGNORE, reduction='none'
     )
+    return entropy.sum(1) / (target != IGNORE).sum(1)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from rose_model.config import RoseConfig
-from rose_model.errors import CheckpointError
+from rose_model.errors import CheckpointError, ConfigError
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
 
@@ -26,10 +26,14 @@ SHIPPED = Path(__file__).parent / 'weights'
 
 @dataclass(frozen=True, eq=False)
 class Pretrained:
-    """What a ROSE folder holds; ``weights_hash`` is the sha256 of the weights file, in hex."""
+    """What a ROSE folder holds; ``weights_hash`` is the sha256 of the weights file, in hex.
+
+    ``text_tokenizer`` belongs to SigLIP's text tower; small models share one for both.
+    """
 
     rose: Rose
     tokenizer: RoseTokenizer
+    text_tokenizer: RoseTokenizer
     weights_hash: str
 
 
@@ -62,12 +66,16 @@ def check_folder(model: str | Path) -> RoseConfig:
     """
     folder = find_folder(model)
     config = RoseConfig.read(folder / CONFIG_FILE)
-    tokenizer = RoseTokenizer.load(folder / TOKENIZER_FILE)
-    if len(tokenizer) > config.language.vocabulary:
-        raise CheckpointError(
-            f'{folder}: the tokenizer has {len(tokenizer)} tokens, the model only '
-            f'{config.language.vocabulary}; use the tokenizer that was saved with the weights.'
-        )
+    for name, vocabulary in (
+        (TOKENIZER_FILE, config.language.vocabulary),
+        (config.text.tokenizer, config.text.vocabulary),
+    ):
+        tokens = len(RoseTokenizer.load(folder / name))
+        if tokens > vocabulary:
+            raise CheckpointError(
+                f'{folder / name} has {tokens} tokens, the model only {vocabulary}; use the '
+                'tokenizer that was saved with the weights.'
+            )
     with torch.device('meta'):
         expected = {
             name: tuple(value.shape) for name, value in _stored(build_rose(config)).items()
@@ -90,19 +98,39 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
     rose.load_state_dict(state, strict=False)  # names and shapes have been compared above
     rose.requires_grad_(False).eval()
     digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
-    tokenizer = RoseTokenizer.load(folder / TOKENIZER_FILE)
-    return Pretrained(rose.to(device=device, dtype=dtype), tokenizer, digest)
+    return Pretrained(
+        rose.to(device=device, dtype=dtype),
+        RoseTokenizer.load(folder / TOKENIZER_FILE),
+        RoseTokenizer.load(folder / config.text.tokenizer),
+        digest,
+    )
 
 
 def save_pretrained(
-    folder: Path, rose: Rose, tokenizer: RoseTokenizer, dtype: torch.dtype = torch.float16
+    folder: Path,
+    rose: Rose,
+    tokenizer: RoseTokenizer,
+    dtype: torch.dtype = torch.float16,
+    *,
+    text_tokenizer: RoseTokenizer | None = None,
 ) -> None:
     """Write a ROSE folder, its weights in ``dtype``; existing files are replaced one by one, each
     at once.
+
+    ``text_tokenizer``: where the text tower has its own.
+
+    Raises:
+        ConfigError: the configuration names a tokenizer of the text tower, and none is given.
     """
+    if text_tokenizer is None and rose.config.text.tokenizer != TOKENIZER_FILE:
+        raise ConfigError(
+            f'The text tower reads {rose.config.text.tokenizer}; give its tokenizer.'
+        )
     folder.mkdir(parents=True, exist_ok=True)
     rose.config.write(folder / CONFIG_FILE)
     tokenizer.save(folder / TOKENIZER_FILE)
+    if text_tokenizer is not None:
+        text_tokenizer.save(folder / rose.config.text.tokenizer)
     state = {
         name: value.detach().to('cpu', dtype).contiguous() for name, value in _stored(rose).items()
     }

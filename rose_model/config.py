@@ -72,6 +72,21 @@ class LanguageConfig(_Frozen):
     attention: Literal['prefix', 'causal_text_first', 'causal'] = 'prefix'
 
 
+class TextConfig(_Frozen):
+    """SigLIP's text tower: names of ``length`` tokens, filled up with the special token ``pad`` of
+    the tokenizer in the file ``tokenizer`` of the ROSE folder.
+    """
+
+    width: Positive
+    mlp_width: Positive
+    layers: Positive
+    heads: Positive
+    vocabulary: Positive
+    length: Positive
+    pad: str
+    tokenizer: Literal['tokenizer.json', 'text_tokenizer.json']
+
+
 class SamConfig(_Frozen):
     """segment_anything's image encoder and mask decoder; ``prompt_width`` is the width of a mask
     embedding.
@@ -157,6 +172,7 @@ class RoseConfig(_Frozen):
     vision: VisionConfig
     language: LanguageConfig
     sam: SamConfig
+    text: TextConfig
     siglip_width: Positive
     category: CategoryConfig
     super_patch: SuperPatchConfig = SuperPatchConfig()

@@ -1,12 +1,14 @@
 """Every sentence that ROSE is prompted with, and the chat templates around them.
 
-The paper prints "What is {description} in this image?", the category prompt and three of its
-thirty refinement instructions (A.4); the others are written here in the same manner.
+The paper prints the referring and the category prompt and five of its thirty refinement
+instructions (A.4, Fig. 9); the others are written here in the same manner.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,24 +23,27 @@ _CATEGORY_ANSWER = ' Sure, it is'
 
 REFINEMENTS: dict[RefinementCase, tuple[str, ...]] = {
     RefinementCase.MASK: (
-        'The mask of this object is not right, please segment it again.',
-        'Please refine this mask.',
-        'The segmentation misses a part of the object, please complete it.',
-        'The mask covers too much, please correct it.',
-        'Include the whole object.',
-        'The boundary of this object is wrong, please mend it.',
-        'Improve the segmentation of this object.',
-        'This mask is imperfect.',
-        'Can you segment this object more accurately?',
-        'Fix the mask of this object.',
+        'The segmentation mask of this {category} is incomplete, please ensure the entire object '
+        'is captured.',
+        "Please adjust the mask of '{category}' to include the entire target object.",
+        'The mask of the {category} is not right, please segment it again.',
+        'Refine the mask of the {category}.',
+        'Include the whole {category}.',
+        'The mask misses a part of the {category}.',
+        'The mask covers more than the {category}, please correct it.',
+        'Segment the {category} more accurately.',
+        'The mask should hold the {category} and nothing else.',
+        'Fix the boundary of the {category}.',
     ),
     RefinementCase.CATEGORY: (
-        'This is not a {category}, please correct it.',
+        'The category of this segmentation result is wrongly predicted as {category}, please '
+        'correct this.',
+        "The segmentation result has been misclassified as '{category}', please rectify the "
+        'category.',
         'This is not a {category}, look again.',
         'The label {category} is wrong.',
         'What is this? It is no {category}.',
         'You called this object a {category}, but it is something else.',
-        'The category {category} of this object is incorrect, please fix it.',
         'Please name and segment this object again, {category} is wrong.',
         'It is wrong to call this object a {category}.',
         'This object has been misclassified as {category}.',
@@ -53,10 +58,22 @@ REFINEMENTS: dict[RefinementCase, tuple[str, ...]] = {
         'Can you segment the {category} too?',
         'A {category} is missing.',
         'Also segment the {category}.',
-        'Where is the {category}? Please segment it.',
+        'Please segment the target region, a {category}, with mask and corresponding category.',
         'The result lacks the {category}.',
     ),
 }
+
+REFERRINGS = (
+    'What is {description} in this image? Please output the segmentation mask.',
+    'What is {description} in this image?',
+    'What is {description} in this image? Please respond with segmentation mask.',
+    'Please segment {description} in this image.',
+    'Can you segment {description}?',
+)
+"""The first is the paper's (A.4); a description brings its own article."""
+
+_NOTHING = 'There is nothing to segment in this image.'
+_COUNTED = re.compile(r'There are (?P<counts>\d+ .+) in this image\.')
 
 _STATED_LABEL = re.compile(
     r'^\s*(?:no\s+)?(?:'
@@ -93,6 +110,34 @@ def with_box(sentence: str, box: tuple[float, float, float, float] | None) -> st
         return sentence
     numbers = ', '.join(f'{min(max(value, 0.0), 1.0):.2f}' for value in box)
     return f'{sentence} It is in [{numbers}].'
+
+
+def counting_sentence(names: Iterable[str]) -> str:
+    """The answer to a dense instruction (paper, Sec. 3.5): "There are 2 red car, 1 road in this
+    image."
+
+    Names by descending count, then by the alphabet.
+    """
+    counts = sorted(Counter(names).items(), key=lambda item: (-item[1], item[0]))
+    if not counts:
+        return _NOTHING
+    return f'There are {", ".join(f"{count} {name}" for name, count in counts)} in this image.'
+
+
+def read_counts(sentence: str) -> dict[str, int] | None:
+    """The counts in a counting sentence, by name; ``None`` where it is none."""
+    if sentence == _NOTHING:
+        return {}
+    match = _COUNTED.fullmatch(sentence)
+    if match is None:
+        return None
+    counts: Counter[str] = Counter()
+    for part in match['counts'].split(', '):
+        number, _, name = part.partition(' ')
+        if not number.isdecimal() or not name:
+            return None
+        counts[name] += int(number)
+    return dict(counts)
 
 
 @dataclass(frozen=True)
@@ -173,8 +218,12 @@ class Prompter:
 
     def name(self, category: str) -> tuple[int, ...]:
         """Ids of a category name as the model has to generate it, the end token included."""
+        return self.response(category)
+
+    def response(self, sentence: str) -> tuple[int, ...]:
+        """Ids of the answer to a perception prompt, the end token included."""
         return (
-            *self._tokenizer.encode(' ' + category),
+            *self._tokenizer.encode(' ' + sentence),
             self._tokenizer.special(self._template.end),
         )
 
@@ -192,10 +241,13 @@ __all__ = [
     'ALL_REGIONS',
     'CATEGORY_TOKEN',
     'FOREGROUND',
+    'REFERRINGS',
     'REFINEMENTS',
     'CategoryPrompt',
     'PerceptionPrompt',
     'Prompter',
+    'counting_sentence',
+    'read_counts',
     'stated_label',
     'with_box',
 ]

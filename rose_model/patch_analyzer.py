@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
@@ -9,6 +11,9 @@ _FIRST_OBJECTNESS = -4.6
 """Bias of the objectness head at the start: a prior of 0.01, so that the many empty patches do not
 drown the rest.
 """
+_FIRST_TEMPERATURE = 0.07
+"""Of the comparison with names, at the start; learned."""
+_MAX_SCALE = 100.0
 _TOKEN_SCALE = 0.02
 """Size of a token embedding in Qwen2 at the start; the category embedding takes a token's place.
 """
@@ -26,6 +31,7 @@ class PatchAnalyzer(nn.Module):
         self.category_head = _mlp(width, width)
         self.siglip_head = _mlp(width, siglip_width)
         self.category_norm = nn.LayerNorm(width)
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(_FIRST_TEMPERATURE)))
         nn.init.constant_(self.category_norm.weight, _TOKEN_SCALE)
         nn.init.constant_(self.objectness_head.get_parameter('2.bias'), _FIRST_OBJECTNESS)
 
@@ -48,7 +54,15 @@ class PatchAnalyzer(nn.Module):
         """``[..., D]`` to ``[..., siglip_width]``, of length 1, to be compared with SigLIP's text
         embeddings.
         """
-        return torch.nn.functional.normalize(self.siglip_head(object_embedding), dim=-1)
+        return nn.functional.normalize(self.siglip_head(object_embedding).float(), dim=-1)
+
+    def name_logits(self, object_embedding: Tensor, text_embedding: Tensor) -> Tensor:
+        """How well each name fits: ``[N, D]`` and ``[C, siglip_width]`` of length 1 to ``[N, C]``.
+
+        Their cosines over the learned temperature; a softmax over C makes probabilities of them.
+        """
+        scale = self.log_scale.float().exp().clamp(max=_MAX_SCALE)
+        return scale * self.siglip_embedding(object_embedding) @ text_embedding.mT
 
 
 def _mlp(width: int, out: int) -> nn.Sequential:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
-from transformers import Qwen2ForCausalLM
+from transformers import DynamicCache, Qwen2ForCausalLM
 
 from rose_model.backbones.lmm import Projector, VisionTower
 from rose_model.config import LanguageConfig
@@ -66,7 +66,22 @@ class PatchPerception(nn.Module):
         """Perceive ``pixels`` ``[B, 4, L, L]``, one prompt a row and, in training, one response a
         row.
         """
-        patches = self.projector(self.vision_tower(pixels))
+        return self.read(self.encode(pixels), prompts, responses)
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """Projected patch features ``[B, P, D]`` of ``pixels`` ``[B, 4, L, L]``; several prompts
+        may share them.
+        """
+        patches: Tensor = self.projector(self.vision_tower(pixels))
+        return patches
+
+    def read(
+        self,
+        patches: Tensor,
+        prompts: Sequence[PerceptionPrompt],
+        responses: Sequence[Sequence[int]] | None = None,
+    ) -> Perceived:
+        """The language model's pass over ``patches`` ``[B, P, D]``; as ``forward``."""
         answers = responses or [()] * len(prompts)
         rows = [self._row(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
         hidden = self._run(self._embed(patches, rows), patches.shape[1], rows)
@@ -81,6 +96,30 @@ class PatchPerception(nn.Module):
             for h, r in zip(hidden, rows, strict=True)
         ]
         return Perceived(seen, self.language_model.lm_head(torch.cat(spoken)))
+
+    def respond(
+        self, patches: Tensor, prompt: PerceptionPrompt, end: int, max_new_tokens: int
+    ) -> list[int]:
+        """The answer in words to a prompt about one image, greedily: token ids without the end.
+
+        ``patches``: ``[1, P, D]``.
+        """
+        row = self._row(prompt, ())
+        model = self.language_model.model
+        cache = DynamicCache(config=self.language_model.config)
+        embeds = self._embed(patches, [row])
+        everything = {} if self.attention != 'prefix' else {'is_causal': False}
+        ids: list[int] = []
+        for _ in range(max_new_tokens):
+            output = model(
+                inputs_embeds=embeds, past_key_values=cache, use_cache=True, **everything
+            )
+            token = self.language_model.lm_head(output.last_hidden_state[:, -1]).argmax(-1)
+            if int(token) == end:
+                break
+            ids.append(int(token))
+            embeds, everything = model.embed_tokens(token)[:, None], {}
+        return ids
 
     def _row(self, prompt: PerceptionPrompt, response: Sequence[int]) -> _Row:
         if self.attention == 'causal_text_first':

@@ -8,6 +8,7 @@ from rose_model.config import (
     PatchFilterConfig,
     RoseConfig,
     SamConfig,
+    TextConfig,
     VisionConfig,
 )
 
@@ -20,6 +21,16 @@ _SIGLIP_SO400M = VisionConfig(
     layers=26,
     heads=16,
     stem='patch',
+)
+_SIGLIP_SO400M_TEXT = TextConfig(
+    width=1152,
+    mlp_width=4304,
+    layers=27,
+    heads=16,
+    vocabulary=32_000,
+    length=64,
+    pad='</s>',
+    tokenizer='text_tokenizer.json',
 )
 
 
@@ -63,6 +74,16 @@ def nano() -> RoseConfig:
             decoder_heads=4,
             decoder_mlp_width=256,
         ),
+        text=TextConfig(
+            width=192,
+            mlp_width=512,
+            layers=2,
+            heads=3,
+            vocabulary=1024,
+            length=16,
+            pad='<PAD>',
+            tokenizer='tokenizer.json',
+        ),
         siglip_width=192,
         category=CategoryConfig(template='rose', max_new_tokens=8),
         # the best balance of recall and precision on 120 validation scenes
@@ -86,6 +107,7 @@ def rose_0_5b() -> RoseConfig:
             tied_embeddings=True,
         ),
         sam=_sam(width=768, layers=12, heads=12, global_layers=(2, 5, 8, 11)),
+        text=_SIGLIP_SO400M_TEXT,
         siglip_width=1152,
         category=CategoryConfig(template='chatml'),
     )
@@ -106,6 +128,7 @@ def rose_7b() -> RoseConfig:
             max_positions=32_768,
         ),
         sam=_sam(width=1280, layers=32, heads=16, global_layers=(7, 15, 23, 31)),
+        text=_SIGLIP_SO400M_TEXT,
         siglip_width=1152,
         category=CategoryConfig(template='chatml'),
     )

@@ -20,7 +20,7 @@ from rose_model.errors import (
     TextEmptyError,
     TextTooLongError,
 )
-from rose_model.instructions import stated_label, with_box
+from rose_model.instructions import REFINEMENTS, stated_label, with_box
 from rose_model.preprocess import FrameGeometry
 from rose_model.records import (
     PointHint,
@@ -32,11 +32,19 @@ from rose_model.records import (
 )
 
 MAX_TEXT_CHARACTERS = 1024
+MAX_SELF_REFINED = 10
+TRUSTED = 0.6
+"""Segments whose objectness times expected IoU is at least this are left alone."""
 NEAR = 1.5
 """How far, in patches, an answering patch may be from a segment's mass centre or a point."""
 LEAST_OVERLAP = 0.1
 """IoU with the old mask below which a refined one is another object's."""
 
+_EXAMPLES = {
+    'correction': 'this is a bus',
+    'instruction': 'Can you segment the foreground instances in this image?',
+    'description': 'the red car on the left',
+}
 _LABEL_WORDS = re.compile(
     r'\b(?:label|name|called?|category|class|misclassified)\b', re.IGNORECASE
 )
@@ -58,8 +66,8 @@ class RefinementRequest:
     keeps_category: bool
 
 
-def check_text(text: str) -> str:
-    """The text without blanks at its ends.
+def check_text(text: str, what: str = 'correction') -> str:
+    """A free text without blanks at its ends; ``what`` it is, for the messages.
 
     Raises:
         TextEmptyError: nothing is left.
@@ -69,17 +77,16 @@ def check_text(text: str) -> str:
     stripped = text.strip()
     if not stripped:
         raise TextEmptyError(
-            'The correction is empty; say what is wrong, for example "this is a bus".'
+            f'The {what} is empty; write a sentence, for example "{_EXAMPLES[what]}".'
         )
     if len(stripped) > MAX_TEXT_CHARACTERS:
         raise TextTooLongError(
-            f'The correction has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} '
-            'are read.'
+            f'The {what} has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} are read.'
         )
     for character in stripped:
         if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Co'} or character == '\ufffd':
             raise InvalidRequestError(
-                f'The correction holds the character {character!a}; send plain, printable text.'
+                f'The {what} holds the character {character!a}; send plain, printable text.'
             )
     return stripped
 
@@ -121,6 +128,23 @@ def interpret(
         keeps_mask=by_name and target is not RefineTarget.BOTH,
         keeps_category=not by_name,
     )
+
+
+def doubtful_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:
+    """The segments that the model itself trusts least, worst first: at most ten, as in the paper's
+    protocol (A.1), by objectness times expected IoU.
+    """
+    ranked = sorted(segments, key=_trust)[:MAX_SELF_REFINED]
+    return tuple(segment for segment in ranked if _trust(segment) < TRUSTED)
+
+
+def _trust(segment: Segment) -> float:
+    return segment.objectness * segment.mask_score
+
+
+def mask_sentence(category: str) -> str:
+    """The sentence with which the model asks itself for a better mask."""
+    return REFINEMENTS[RefinementCase.MASK][2].format(category=category)
 
 
 def allowed_patches(

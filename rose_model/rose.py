@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from rose_model.backbones.lmm import Projector, VisionTower, build_language_model
 from rose_model.backbones.sam import Sam
+from rose_model.backbones.text import TextTower
 from rose_model.config import RoseConfig
 from rose_model.patch_analyzer import PatchAnalyzer
 from rose_model.perception import PatchPerception
@@ -23,25 +24,28 @@ class ParameterCount:
     language_model: int
     lm_head: int
     patch_analyzer: int
+    text_tower: int
     sam_encoder: int
     sam_decoder: int
 
 
 class Rose(nn.Module):
-    """Patch-wise perception, patch analyzer and SAM; the language model serves perception and
-    names alike.
+    """Patch-wise perception, patch analyzer, text tower and SAM; the language model serves
+    perception and names alike.
     """
 
     def __init__(
         self,
         perception: PatchPerception,
         patch_analyzer: PatchAnalyzer,
+        text_tower: TextTower,
         sam: Sam,
         config: RoseConfig,
     ) -> None:
         super().__init__()
         self.perception = perception
         self.patch_analyzer = patch_analyzer
+        self.text_tower = text_tower
         self.sam = sam
         self.config = config
 
@@ -65,6 +69,7 @@ class Rose(nn.Module):
             language_model=_count(lmm.model),
             lm_head=0 if tied else _count(lmm.lm_head),
             patch_analyzer=_count(self.patch_analyzer),
+            text_tower=_count(self.text_tower),
             sam_encoder=_count(self.sam.image_encoder),
             sam_decoder=_count(self.sam.mask_decoder),
         )
@@ -81,6 +86,7 @@ def build_rose(config: RoseConfig) -> Rose:
             config=language,
         ),
         patch_analyzer=PatchAnalyzer(language.width, config.sam.prompt_width, config.siglip_width),
+        text_tower=TextTower(config.text, config.siglip_width),
         sam=Sam(config.sam),
         config=config,
     )

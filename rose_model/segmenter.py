@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rose_model.category_decoder import CategoryDecoder, DecodedNames, printable_name
+from rose_model.candidates import check_candidates
+from rose_model.category_decoder import printable
 from rose_model.checkpoint import Pretrained, load_pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.errors import (
@@ -19,16 +21,9 @@ from rose_model.errors import (
     RefinementRejectedError,
     TextTooLongError,
 )
-from rose_model.instructions import ALL_REGIONS, Prompter
-from rose_model.mask_decoder import decode_masks
+from rose_model.instructions import ALL_REGIONS, REFERRINGS, Prompter
+from rose_model.patch_decoder import PatchDecoder, PatchReadings
 from rose_model.patch_filter import select_patches
-from rose_model.perception import Perceived
-from rose_model.postprocess import (
-    CroppedMask,
-    crop_masks,
-    remove_specks,
-    suppress_duplicates,
-)
 from rose_model.preprocess import make_views, normalise_lmm, normalise_sam, squash_mask
 from rose_model.records import (
     FrameContext,
@@ -36,15 +31,22 @@ from rose_model.records import (
     Refinement,
     RefinementCase,
     RefineTarget,
-    Segment,
     Segmentation,
 )
-from rose_model.refinement import allowed_patches, interpret, write_back
+from rose_model.refinement import (
+    allowed_patches,
+    check_text,
+    doubtful_segments,
+    interpret,
+    mask_sentence,
+    write_back,
+)
 from rose_model.super_patch import role_map
 
 MAX_TEXT_TOKENS = 128
-MIN_MISSED_OBJECTNESS = 0.05
-"""Below it the best patch is taken for "no such thing here" when a user names something missed."""
+MAX_RESPONSE_TOKENS = 256
+MIN_SINGLE_OBJECTNESS = 0.05
+"""Below it the best patch is taken for "no such thing here" when one thing is asked for."""
 
 
 class RoseSegmenter:
@@ -57,11 +59,7 @@ class RoseSegmenter:
         self._patch_filter = patch_filter
         self._roles = role_map(self.config.super_patch, self.config.vision.grid_size)
         self._prompter = Prompter(self._tokenizer, self.config.category.template)
-        self._names = CategoryDecoder(
-            self._rose.perception.language_model,
-            self._prompter.category(),
-            self.config.category.max_new_tokens,
-        )
+        self._decoder = PatchDecoder(self._rose, self._tokenizer, pretrained.text_tokenizer)
 
     @classmethod
     def from_pretrained(
@@ -103,33 +101,80 @@ class RoseSegmenter:
         return f'{self.config.name}@{self._hash[:8]}'
 
     @torch.inference_mode()
-    def segment(self, image: NDArray[np.uint8], instruction: str | None = None) -> Segmentation:
+    def segment(
+        self,
+        image: NDArray[np.uint8] | FrameContext,
+        instruction: str | None = None,
+        *,
+        candidates: Sequence[str] = (),
+    ) -> Segmentation:
         """Segment what the instruction asks for, by default everything.
 
-        ``image``: uint8 RGB ``[H, W, 3]``.
+        ``image``: uint8 RGB ``[H, W, 3]``, or the context of a frame that has been seen.  With
+        ``candidates`` each segment is called by the one that fits best, and ``category_score`` is
+        its probability among them; without, names are generated.
 
         Raises:
             ImageError: the array is no such image.
-            TextTooLongError: the instruction has more than 128 tokens.
+            TextEmptyError, TextTooLongError, InvalidRequestError: instruction or candidates are
+            not usable.
         """
-        sentence = instruction or ALL_REGIONS
+        sentence = ALL_REGIONS if instruction is None else check_text(instruction, 'instruction')
+        names = check_candidates(candidates)
         self._check_length(sentence)
-        views = make_views(image, self.config)
-        sam_pixels = views.sam_pixels[None].to(self._rose.device)
-        image_embeddings = self._rose.sam.encode(
-            normalise_sam(sam_pixels, self.config.sam.input_size).to(self._rose.dtype)
-        )
-        context = FrameContext(views.lmm_pixels, image_embeddings, views.geometry)
-        embedding = self._perceive(context, sentence, None)
-        objectness = self._objectness(embedding)
-        patches = select_patches(objectness, self._roles, self._patch_filter)
-        segments = self._decode(embedding, objectness, patches, context)
-        frame = Segmentation((), views.geometry.original_size, sentence, context)
+        context = self._see(image)
+        readings = self._perceive(context, sentence, None)
+        patches = select_patches(readings.objectness, self._roles, self._patch_filter)
+        segments = self._decoder.decode(readings, patches, context, names)
+        frame = Segmentation((), context.geometry.original_size, sentence, context)
         ordered = frame.with_segments(segments).segments
         return replace(
             frame,
             segments=tuple(replace(segment, id=str(n)) for n, segment in enumerate(ordered, 1)),
         )
+
+    @torch.inference_mode()
+    def refer(self, image: NDArray[np.uint8] | FrameContext, description: str) -> Segmentation:
+        """The one thing that a description means: a frame of one segment, or of none where nothing
+        in the image answers to it.
+
+        ``description`` with its article: "the red car on the left".
+
+        Raises:
+            ImageError: the array is no image.
+            TextEmptyError, TextTooLongError, InvalidRequestError: the description is not usable.
+        """
+        words = check_text(description, 'description')
+        sentence = REFERRINGS[0].format(description=words)
+        self._check_length(sentence)
+        context = self._see(image)
+        readings = self._perceive(context, sentence, None)
+        best = readings.objectness.argmax(0, keepdim=True)
+        frame = Segmentation((), context.geometry.original_size, sentence, context)
+        if readings.objectness[best] < MIN_SINGLE_OBJECTNESS:
+            return frame
+        segments = self._decoder.decode(readings, best, context)
+        return frame.with_segments(tuple(replace(segment, id='1') for segment in segments))
+
+    @torch.inference_mode()
+    def describe(self, image: NDArray[np.uint8] | FrameContext) -> str:
+        """The model's answer in words: "There are 2 red car, 1 road in this image." (paper,
+        Sec. 3.5)
+
+        It is generated by itself, not counted from segments.
+
+        Raises:
+            ImageError: the array is no image.
+        """
+        pixels = self._pixels(self._see(image), None)
+        perception = self._rose.perception
+        ids = perception.respond(
+            perception.encode(pixels),
+            self._prompter.perception(ALL_REGIONS),
+            self._prompter.category().end,
+            MAX_RESPONSE_TOKENS,
+        )
+        return printable(self._tokenizer.decode([ids])[0])
 
     @torch.inference_mode()
     def refine(
@@ -160,20 +205,39 @@ class RoseSegmenter:
         if old is not None:
             full = old.full_mask(segmentation.original_size)
             mask = squash_mask(full, self.config.vision.input_size)
-        embedding = self._perceive(context, request.instruction, mask)
-        objectness = self._objectness(embedding)
+        readings = self._perceive(context, request.instruction, mask)
+        objectness = readings.objectness
         best = torch.where(allowed.to(objectness.device), objectness, -1.0).argmax(0, keepdim=True)
-        if request.case is RefinementCase.MISSED and objectness[best] < MIN_MISSED_OBJECTNESS:
+        if request.case is RefinementCase.MISSED and objectness[best] < MIN_SINGLE_OBJECTNESS:
             raise NotUnderstoodError(
                 f'Nothing in the image answers to {text.strip()!r} '
                 f'(best objectness {float(objectness[best]):.3f}); add a point, or other words.'
             )
-        answers = self._decode(embedding, objectness, best, context)
+        answers = self._decoder.decode(readings, best, context)
         if not answers:
             raise RefinementRejectedError(
                 f'The answer to {text.strip()!r} is an empty mask; nothing was changed.'
             )
         return write_back(segmentation, request, answers[0], self.config.postprocess.nms_iou)
+
+    def self_refine(self, segmentation: Segmentation) -> Segmentation:
+        """Correct the frame's most doubtful masks without anybody asking: self-triggered
+        refinement.
+
+        Each is refined with its own name and box; the answer is taken only where the model
+        expects a higher IoU of it.
+        """
+        for segment in doubtful_segments(segmentation.segments):
+            sentence = mask_sentence(segment.category)
+            try:
+                refinement = self.refine(
+                    segmentation, sentence, segment_id=segment.id, target=RefineTarget.MASK
+                )
+            except RefinementRejectedError:
+                continue
+            if refinement.changed[0].mask_score > segment.mask_score:
+                segmentation = refinement.segmentation
+        return segmentation
 
     def _check_length(self, text: str) -> None:
         tokens = len(self._tokenizer.encode(text))
@@ -182,71 +246,30 @@ class RoseSegmenter:
                 f'The text has {tokens} tokens; at most {MAX_TEXT_TOKENS} are read.'
             )
 
-    def _perceive(self, context: FrameContext, instruction: str, mask: Tensor | None) -> Tensor:
-        """Object embeddings ``[P, D]`` of one frame."""
-        rose = self._rose
-        pixels = normalise_lmm(
-            context.lmm_pixels[None].to(rose.device), None if mask is None else mask[None]
+    def _see(self, image: NDArray[np.uint8] | FrameContext) -> FrameContext:
+        """Both views of an image, SAM's already encoded."""
+        if isinstance(image, FrameContext):
+            return image
+        views = make_views(image, self.config)
+        sam_pixels = views.sam_pixels[None].to(self._rose.device)
+        image_embeddings = self._rose.sam.encode(
+            normalise_sam(sam_pixels, self.config.sam.input_size).to(self._rose.dtype)
         )
+        return FrameContext(views.lmm_pixels, image_embeddings, views.geometry)
+
+    def _pixels(self, context: FrameContext, mask: Tensor | None) -> Tensor:
+        pixels = context.lmm_pixels[None].to(self._rose.device)
+        return normalise_lmm(pixels, None if mask is None else mask[None]).to(self._rose.dtype)
+
+    def _perceive(
+        self, context: FrameContext, instruction: str, mask: Tensor | None
+    ) -> PatchReadings:
+        """What the patches of one frame answer to an instruction."""
         prompt = self._prompter.perception(instruction)
-        perceived: Perceived = rose.perception(pixels.to(rose.dtype), [prompt])
-        return perceived.object_embedding[0]
-
-    def _objectness(self, embedding: Tensor) -> Tensor:
-        return self._rose.patch_analyzer.objectness_logit(embedding).float().sigmoid()
-
-    def _decode(
-        self, embedding: Tensor, objectness: Tensor, patches: Tensor, context: FrameContext
-    ) -> tuple[Segment, ...]:
-        """Masks of the kept patches, without duplicates, then names: fewer names, and the same
-        answer.
-        """
-        analyzer, limits = self._rose.patch_analyzer, self.config.postprocess
-        masks = decode_masks(
-            self._rose.sam, analyzer.mask_embedding(embedding[patches]), context.image_embeddings
-        )
-        kept = suppress_duplicates(masks.logits, objectness[patches], limits.nms_iou)
-        cropped = crop_masks(
-            remove_specks(masks.logits[kept], limits.min_region), context.geometry, limits.min_area
-        )
-        kept = kept[list(cropped)]
-        names = self._names.decode(analyzer.category_embedding(embedding[patches[kept]]))
-        scores = masks.scores[kept]
-        return self._segments(patches[kept], objectness, scores, [*cropped.values()], names)
-
-    def _segments(
-        self,
-        patches: Tensor,
-        objectness: Tensor,
-        mask_scores: Tensor,
-        crops: list[CroppedMask],
-        names: DecodedNames,
-    ) -> tuple[Segment, ...]:
-        texts = [printable_name(text) for text in self._tokenizer.decode(names.token_ids)]
-        stuff = (self._roles == 'T').ravel()
-        rows = zip(
-            patches.tolist(),
-            objectness[patches].tolist(),
-            mask_scores.tolist(),
-            crops,
-            texts,
-            names.scores.tolist(),
-            strict=True,
-        )
-        return tuple(
-            Segment(
-                id='',
-                category=text,
-                category_score=category_score,
-                objectness=score,
-                mask_score=mask_score,
-                is_thing=not stuff[patch],
-                box_xyxy=crop.box_xyxy,
-                mask=crop.mask,
-                patch=patch,
-            )
-            for patch, score, mask_score, crop, text, category_score in rows
-        )
+        perceived = self._rose.perception(self._pixels(context, mask), [prompt])
+        embedding = perceived.object_embedding[0]
+        logit = self._rose.patch_analyzer.objectness_logit(embedding)
+        return PatchReadings(embedding, logit.float().sigmoid())
 
 
 def _find_device(device: str) -> torch.device:

@@ -1,5 +1,5 @@
-"""Masks with the faults that a refinement has to mend: holes and patches, and shrunk or stretched
-shapes.
+"""Masks with the faults that a refinement has to mend: holes and patches, shrunk or stretched
+shapes, and two regions in one.
 """
 
 from __future__ import annotations
@@ -7,6 +7,8 @@ from __future__ import annotations
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+
+from rose_model.data.sample import Sample
 
 _TRIES = 8
 
@@ -26,6 +28,36 @@ def defective_mask(
         if gap < best_gap and candidate.any():
             best, best_gap = candidate, gap
     return best
+
+
+def merged_mask(
+    sample: Sample, index: int, rng: np.random.Generator, least_iou: float = 0.3
+) -> NDArray[np.bool_] | None:
+    """The mask of region ``index`` together with that of another region nearby.
+
+    Only words tell which of the two is meant.  ``None`` where every other region is so large that
+    the IoU with the region itself would fall below ``least_iou``.
+    """
+    mask = sample.mask(index)
+    area, near = int(mask.sum()), _grown(mask)
+    fitting = []
+    for other in range(len(sample.regions)):
+        theirs = sample.mask(other)
+        if other != index and (theirs & near).any() and area >= least_iou * (area + theirs.sum()):
+            fitting.append(theirs)
+    return mask | fitting[int(rng.integers(len(fitting)))] if fitting else None
+
+
+def _grown(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The box of a mask, half its size wider on each side."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    tall, wide = rows[-1] + 1 - rows[0], columns[-1] + 1 - columns[0]
+    grown = np.zeros_like(mask)
+    grown[
+        max(0, rows[0] - tall // 2) : rows[-1] + 1 + tall // 2,
+        max(0, columns[0] - wide // 2) : columns[-1] + 1 + wide // 2,
+    ] = True
+    return grown
 
 
 def mask_iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -18,7 +18,7 @@ MIN_RATIO = 1.5
 
 @dataclass(frozen=True)
 class _Seen:
-    """A thing as it appears: ``x`` of its visible centre and its ``area``, as shares of the image."""
+    """A thing as it appears: ``x`` of its visible centre and its ``area``, as shares."""
 
     name: str
     noun: str
@@ -38,7 +38,7 @@ def describe_thing(sample: Sample, index: int, rng: np.random.Generator) -> str 
 
 
 def descriptions(sample: Sample, index: int) -> list[str]:
-    """Every description that fits region ``index`` alone; its name first, if nothing else has it."""
+    """Every description that fits region ``index`` alone; its name first, if no other has it."""
     things = {
         number: _see(sample, number)
         for number, region in enumerate(sample.regions)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rose_model.data.street_backdrop import STUFF
 from rose_model.data.streets import THINGS
-from rose_model.instructions import ALL_REGIONS, FOREGROUND, REFINEMENTS, with_box
+from rose_model.instructions import ALL_REGIONS, FOREGROUND, REFERRINGS, REFINEMENTS, with_box
+from rose_model.training.sources import streets
 
 _QUESTION = (
     'USER: Please decode this linguistic embedding into a noun concept. ASSISTANT: Sure, it is'
@@ -25,14 +25,18 @@ def street_corpus() -> Iterator[str]:
     """Names, prompts and instructions of the street tasks, and plain sentences such as users
     write.
     """
-    names = [
-        f'{attribute} {noun}' for noun, kind in THINGS.items() for attribute in kind.attributes
-    ]
-    for name in (*names, *STUFF):
+    for name in streets().vocabulary:
         yield from [f'{_QUESTION} {name}'] * 4
+        yield f'There are 2 {name}, 1 {name} in this image.'
         for sentences in REFINEMENTS.values():
             for sentence in sentences:
                 yield sentence.format(category=name)
+        for sentence in REFERRINGS:
+            for place in ('', ' on the left', ' on the right'):
+                yield sentence.format(description=f'the {name}{place}')
+    for noun in THINGS:
+        for which in ('leftmost', 'rightmost', 'largest', 'smallest'):
+            yield from [REFERRINGS[0].format(description=f'the {which} {noun}')] * 2
     for index in range(50):
         low, high = index / 100, (index + 50) / 100
         yield with_box('\n' + ALL_REGIONS, (low, low, high, high))

@@ -16,13 +16,13 @@ from rose_model.backbones.lmm import VisionTower
 from rose_model.config import RoseConfig
 from rose_model.data.sample import VOID, Sample
 from rose_model.data.street_backdrop import STUFF
-from rose_model.data.streets import SEEN_PAIRS, THINGS, render_scene
+from rose_model.data.streets import THINGS
 from rose_model.preprocess import normalise_lmm, resize
+from rose_model.training.sources import streets
 
 NOUNS = (*THINGS, *STUFF)
 ATTRIBUTES = tuple(sorted({a for kind in THINGS.values() for a in kind.attributes}))
 IGNORE = -100
-RENDER_SIZE = (192, 256)
 STUFF_WEIGHT = 0.2
 """Weight of a stuff noun against a thing's: most patches are stuff, and stuff is learned at once.
 """
@@ -35,6 +35,7 @@ class DenseLabelStreets(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __init__(self, config: RoseConfig, first_seed: int, length: int) -> None:
         self._side, self._grid = config.vision.input_size, config.vision.grid_size
+        self._source = streets()
         self._first_seed, self._length = first_seed, length
 
     def __len__(self) -> int:
@@ -43,7 +44,7 @@ class DenseLabelStreets(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor, Tensor]:
         """The labelled patches of one scene."""
-        scene = render_scene(self._first_seed + index, RENDER_SIZE, pairs=SEEN_PAIRS)
+        scene = self._source.read(self._first_seed + index)
         side = (self._side, self._side)
         pixels = torch.from_numpy(resize(scene.image, side)).permute(2, 0, 1).contiguous()
         nouns, attributes = patch_labels(scene, self._grid)
@@ -79,7 +80,13 @@ class DenseLabeller(nn.Module):
         weight = [1.0] * len(THINGS) + [STUFF_WEIGHT] * len(STUFF)
         self.noun_weight = nn.Buffer(torch.tensor(weight), persistent=False)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, batch: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The cross entropies of a batch of pixels, nouns and attributes, and the accuracies."""
+        device = self.norm.weight.device
+        figures = self.losses(*(tensor.to(device) for tensor in batch))
+        return figures['loss_noun'] + figures['loss_attribute'], figures
+
+    def label(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of nouns ``[B, P, 15]`` and of attributes ``[B, P, A]`` for uint8 ``[B, 3, L,
         L]``.
         """
@@ -90,7 +97,9 @@ class DenseLabeller(nn.Module):
         """``loss_noun``, ``loss_attribute``, and the accuracies on things ``noun`` and
         ``attribute`` in [0, 1].
         """
-        noun_logits, attribute_logits = (logits.float().flatten(0, 1) for logits in self(pixels))
+        noun_logits, attribute_logits = (
+            logits.float().flatten(0, 1) for logits in self.label(pixels)
+        )
         nouns, attributes = nouns.flatten(), attributes.flatten()
         on_thing = attributes != IGNORE
         hit = noun_logits.argmax(-1) == nouns

@@ -1,4 +1,9 @@
-"""The training objectives (paper, Sec. 3.5, Eq. 5-6)."""
+"""The training objectives (paper, Sec. 3.5, Eq. 5-6).
+
+Every term is a mean over the images of a batch: first over the targets of a question, then over
+the questions of an image, then over images.  So the mean over processes is the mean over the
+global batch.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rose_model.category_decoder import category_loss
-from rose_model.instructions import CategoryPrompt
-from rose_model.preprocess import normalise_lmm, normalise_sam
-from rose_model.rose import Rose
-from rose_model.training.examples import MIN_NEGATIVES, Example
+from rose_model.training.examples import Question
 
 LAMBDA_BCE = 2.0
 LAMBDA_DICE = 0.5
@@ -24,83 +25,58 @@ LAMBDA_DICE = 0.5
 class Losses:
     """The scalars of one step, each before its weight."""
 
-    loss_text: Tensor
+    loss_response: Tensor
+    loss_category: Tensor
     loss_mask_bce: Tensor
     loss_mask_dice: Tensor
     loss_objectness: Tensor
+    loss_siglip: Tensor
     loss_mask_score: Tensor
 
     @property
     def total(self) -> Tensor:
         """The weighted sum (Eq. 6), and the regression of SAM's own quality score."""
+        text = self.loss_response + self.loss_category
         mask = LAMBDA_BCE * self.loss_mask_bce + LAMBDA_DICE * self.loss_mask_dice
-        return self.loss_text + mask + self.loss_objectness + self.loss_mask_score
+        return text + mask + self.loss_objectness + self.loss_siglip + self.loss_mask_score
 
 
-def compute_losses(rose: Rose, examples: Sequence[Example], prompt: CategoryPrompt) -> Losses:
-    """Forward pass and objectives of a batch.  A batch without any region keeps every loss at
-    zero, with a graph.
+def mean_by_question(values: Tensor, question: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sum over questions of the mean over each question's values.
+
+    ``values``: ``[N]``; ``question``: int64 ``[N]``, whose value it is; ``weights``: ``[Q]``.
+    Questions without values count as zero.
     """
-    device = rose.device
-    pixels = torch.stack([example.lmm_pixels for example in examples]).to(device)
-    channel = torch.stack([example.mask_channel for example in examples]).to(device)
-    sam_pixels = torch.stack([example.sam_pixels for example in examples]).to(device)
-    embedding = rose.perception(
-        normalise_lmm(pixels, channel), [example.prompt for example in examples]
-    ).object_embedding
-    objectness = objectness_loss(rose.patch_analyzer.objectness_logit(embedding).float(), examples)
-    counts = [len(example.patches) for example in examples]
-    rows = torch.repeat_interleave(torch.tensor(counts)).to(device)
-    if not len(rows):
-        nothing = embedding.sum() * 0
-        return Losses(nothing, nothing, nothing, objectness, nothing)
-    patches = torch.cat([example.patches for example in examples]).to(device)
-    chosen = embedding[rows, patches]
-    image_embeddings = rose.sam.encode(normalise_sam(sam_pixels, rose.config.sam.input_size))
-    logits, score = rose.sam.decode(
-        rose.patch_analyzer.mask_embedding(chosen), image_embeddings[rows]
-    )
-    masks = torch.cat([example.masks for example in examples]).to(device)
-    content = torch.stack([example.is_content for example in examples]).to(device)[rows]
-    bce, dice, iou = mask_losses(logits.float(), masks, content)
-    names = [name for example in examples for name in example.names]
-    category = rose.patch_analyzer.category_embedding(chosen)
-    return Losses(
-        loss_text=category_loss(rose.perception.language_model, prompt, category, names),
-        loss_mask_bce=bce,
-        loss_mask_dice=dice,
-        loss_objectness=objectness,
-        loss_mask_score=functional.mse_loss(score.float(), iou),
-    )
+    count = torch.bincount(question, minlength=len(weights)).clamp(min=1)
+    return (values * (weights / count)[question]).sum()
 
 
-def objectness_loss(logits: Tensor, examples: Sequence[Example]) -> Tensor:
-    """Binary cross entropy over all positive patches and as many negatives as three times their
-    number, or 64.
+def objectness_losses(logits: Tensor, questions: Sequence[Question]) -> Tensor:
+    """Binary cross entropy ``[Q]`` over the positive patches and the negatives of each question.
 
-    Half of the negatives are the highest-scoring free patches, half are drawn at random.
-    ``logits``: ``[B, P]``. The mean is taken over each image, then over the batch.
+    A question's own negatives are joined by as many of the highest-scoring free patches.
+    ``logits``: ``[Q, P]``.
     """
-    per_image = []
-    for logit, example in zip(logits, examples, strict=True):
-        positive = example.is_positive.to(logit.device)
-        negative = example.is_negative.to(logit.device)
-        hard = example.may_be_hard.to(logit.device) & ~negative
-        count = max(MIN_NEGATIVES, 3 * int(positive.sum())) // 2
-        ranked = torch.where(hard, logit.detach(), -torch.inf).topk(min(count, len(logit))).indices
+    losses = []
+    for logit, question in zip(logits, questions, strict=True):
+        positive = question.is_positive.to(logit.device)
+        negative = question.is_negative.to(logit.device)
+        hard = question.may_be_hard.to(logit.device) & ~negative
+        count = min(question.num_hard, len(logit))
+        ranked = torch.where(hard, logit.detach(), -torch.inf).topk(count).indices
         negative = negative.clone()
         negative[ranked[hard[ranked]]] = True
         used = positive | negative
-        per_image.append(
+        losses.append(
             functional.binary_cross_entropy_with_logits(
                 logit[used], positive[used].to(logit.dtype)
             )
         )
-    return torch.stack(per_image).mean()
+    return torch.stack(losses)
 
 
 def mask_losses(logits: Tensor, masks: Tensor, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """BCE and Dice, each a mean over masks, and the IoU ``[G]`` of each mask with its target.
+    """BCE, Dice, and IoU with its target of each mask, all ``[G]``.
 
     All ``[G, M, M]``; what is not content counts nowhere.
     """
@@ -114,4 +90,23 @@ def mask_losses(logits: Tensor, masks: Tensor, content: Tensor) -> tuple[Tensor,
     predicted, actual = (logits > 0) & content, (masks > 0.5) & content
     union = (predicted | actual).sum((1, 2)).clamp(min=1)
     iou = (predicted & actual).sum((1, 2)) / union
-    return bce.mean(), dice.mean(), iou
+    return bce, dice, iou
+
+
+def response_losses(logits: Tensor, responses: Sequence[Sequence[int]]) -> Tensor:
+    """Cross entropy ``[R]``, the mean over each response's tokens (Eq. 5, first term).
+
+    ``logits``: ``[T, V]``, those of all responses one after the other.
+    """
+    target = torch.tensor([token for response in responses for token in response])
+    entropy = functional.cross_entropy(logits.float(), target.to(logits.device), reduction='none')
+    return torch.stack([part.mean() for part in entropy.split([len(row) for row in responses])])
+
+
+def siglip_losses(logits: Tensor, column: Tensor) -> Tensor:
+    """InfoNCE ``[N]``: each anchor against all different names, ``logits`` ``[N, C]``.
+
+    ``column``: int64 ``[N]``, each anchor's own name.  A name stands in one column, so that
+    anchors of the same name are no negatives of each other.
+    """
+    return functional.cross_entropy(logits, column, reduction='none')

@@ -11,14 +11,14 @@ from torch.utils.data import Dataset
 
 from rose_model.backbones.lmm import VisionTower
 from rose_model.config import RoseConfig
-from rose_model.data.sample import Sample
-from rose_model.data.streets import SEEN_PAIRS, render_scene
 from rose_model.instructions import Prompter
 from rose_model.rose import Rose
-from rose_model.training.dense_labels import RENDER_SIZE, DenseLabeller, DenseLabelStreets
+from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.dense_labels import DenseLabeller, DenseLabelStreets
 from rose_model.training.examples import Example, ExampleDataset
-from rose_model.training.losses import compute_losses
+from rose_model.training.objective import Objective
 from rose_model.training.recipe import StageRecipe
+from rose_model.training.sources import Source
 
 BatchT = TypeVar('BatchT')
 
@@ -30,16 +30,15 @@ class Stage(Protocol[BatchT]):
 
     @property
     def module(self) -> nn.Module:
-        """What is trained."""
+        """What is trained: ``module(batch)`` gives the loss to be minimised, and every figure
+        worth a line in the log.
+        """
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
         """Examples ``first`` to ``first + length``, each determined by its number."""
 
     def collate(self, examples: list[Any]) -> BatchT:
         """A batch of examples."""
-
-    def losses(self, batch: BatchT) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss to be minimised, and every figure worth a line in the log."""
 
 
 class VisionStage:
@@ -59,34 +58,27 @@ class VisionStage:
         """Stacked tensors."""
         return [torch.stack(column) for column in zip(*examples, strict=True)]
 
-    def losses(self, batch: list[Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Cross entropies of nouns and attributes, and the accuracies on things."""
-        figures = self.module.losses(*batch)
-        return figures['loss_noun'] + figures['loss_attribute'], figures
-
 
 class WholeStage:
     """The whole model, on all tasks."""
 
     name = 'whole'
 
-    def __init__(self, rose: Rose, prompter: Prompter) -> None:
-        self.module = rose
+    def __init__(
+        self, rose: Rose, prompter: Prompter, text_tokenizer: RoseTokenizer, source: Source
+    ) -> None:
+        self.module: Objective = Objective(rose, prompter, text_tokenizer)
         self._prompter = prompter
-        self._category_prompt = prompter.category()
+        self._source = source
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
-        """Examples of all tasks from street scenes."""
-        return ExampleDataset(_street, first, length, self.module.config, self._prompter)
+        """Examples of all tasks."""
+        config = self.module.rose.config
+        return ExampleDataset(self._source, first, length, config, self._prompter)
 
     def collate(self, examples: list[Example]) -> list[Example]:
-        """The examples as they are: their regions differ in number."""
+        """The examples as they are: their questions and regions differ in number."""
         return examples
-
-    def losses(self, batch: list[Example]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The paper's objectives."""
-        losses = compute_losses(self.module, batch, self._category_prompt)
-        return losses.total, vars(losses)
 
 
 def parameter_groups(module: nn.Module, recipe: StageRecipe) -> Iterator[dict[str, Any]]:
@@ -98,7 +90,3 @@ def parameter_groups(module: nn.Module, recipe: StageRecipe) -> Iterator[dict[st
             if ('vision_tower' in name) == is_vision
         ]
         yield {'params': members, 'share': rate}
-
-
-def _street(number: int) -> Sample:
-    return render_scene(number, RENDER_SIZE, pairs=SEEN_PAIRS)

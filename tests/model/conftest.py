@@ -14,6 +14,7 @@ from rose_model.config import (
     PatchFilterConfig,
     RoseConfig,
     SamConfig,
+    TextConfig,
     VisionConfig,
 )
 from rose_model.instructions import Prompter
@@ -65,6 +66,16 @@ def config() -> RoseConfig:
             decoder_layers=2,
             decoder_heads=2,
             decoder_mlp_width=32,
+        ),
+        text=TextConfig(
+            width=32,
+            mlp_width=32,
+            layers=1,
+            heads=2,
+            vocabulary=700,
+            length=8,
+            pad='<PAD>',
+            tokenizer='tokenizer.json',
         ),
         siglip_width=16,
         category=CategoryConfig(template='rose', max_new_tokens=4),

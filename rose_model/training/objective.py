@@ -1,0 +1,200 @@
+"""From a batch of examples to the loss: perception, masks and names in one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, distributed, nn
+
+from rose_model.candidates import NameEncoder
+from rose_model.category_decoder import category_loss
+from rose_model.instructions import Prompter
+from rose_model.preprocess import normalise_lmm, normalise_sam
+from rose_model.rose import Rose
+from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.examples import Example, Question
+from rose_model.training.losses import (
+    Losses,
+    mask_losses,
+    mean_by_question,
+    objectness_losses,
+    response_losses,
+    siglip_losses,
+)
+
+
+class Objective(nn.Module):
+    """The model with its objectives; all passes of the language model are inside ``forward``."""
+
+    def __init__(
+        self,
+        rose: Rose,
+        prompter: Prompter,
+        text_tokenizer: RoseTokenizer,
+    ) -> None:
+        super().__init__()
+        self.rose = rose
+        self._category_prompt = prompter.category()
+        self._encode_names = NameEncoder(rose.text_tower, text_tokenizer)
+
+    def forward(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The loss, and its terms by name.
+
+        A batch without any target still runs every part, with weight zero, so that no process of
+        several waits for another's gradients.
+        """
+        batch = _Batch.of(examples, self.rose.device)
+        embedding, loss_response = self._perceive(batch)
+        logit = self.rose.patch_analyzer.objectness_logit(embedding).float()
+        chosen = embedding[batch.question, batch.patch]
+        losses = Losses(
+            loss_response=loss_response,
+            loss_objectness=(objectness_losses(logit, batch.questions) * batch.weights).sum(),
+            **self._mask_terms(batch, chosen),
+            **self._name_terms(batch, chosen),
+        )
+        return losses.total, vars(losses)
+
+    def _perceive(self, batch: _Batch) -> tuple[Tensor, Tensor]:
+        """Object embeddings ``[Q, P, D]``, and the loss of the responses.
+
+        Questions with a response are read apart: the others need no mask of attention.
+        """
+        perception = self.rose.perception
+        patches = perception.encode(normalise_lmm(batch.pixels, batch.channel))
+        embedding = patches.new_zeros(0)
+        loss = patches.new_zeros(())
+        for spoken in (False, True):
+            rows = [i for i, q in enumerate(batch.questions) if bool(q.response) == spoken]
+            if not rows:
+                continue
+            index = torch.tensor(rows, device=patches.device)
+            prompts = [batch.questions[row].prompt for row in rows]
+            responses = [batch.questions[row].response for row in rows] if spoken else None
+            seen = perception.read(patches[batch.view[index]], prompts, responses)
+            if not len(embedding):
+                shape = (len(batch.questions), *seen.object_embedding.shape[1:])
+                embedding = seen.object_embedding.new_zeros(shape)
+            embedding = embedding.index_copy(0, index, seen.object_embedding)
+            if responses and seen.response_logits is not None:
+                spoken_losses = response_losses(seen.response_logits, responses)
+                loss = (spoken_losses * batch.weights[index]).sum()
+        return embedding, loss
+
+    def _mask_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
+        rose, rows = self.rose, batch.masked
+        images = rose.sam.encode(normalise_sam(batch.sam_pixels, rose.config.sam.input_size))
+        image = batch.image[batch.question[rows]]
+        logits, score = rose.sam.decode(
+            rose.patch_analyzer.mask_embedding(chosen[rows]), images[image]
+        )
+        bce, dice, iou = mask_losses(logits.float(), batch.masks, batch.is_content[image])
+        terms = {
+            'loss_mask_bce': bce,
+            'loss_mask_dice': dice,
+            'loss_mask_score': (score.float() - iou) ** 2,
+        }
+        question = batch.question[rows]
+        return {
+            name: mean_by_question(values, question, batch.target_weights)
+            for name, values in terms.items()
+        }
+
+    def _name_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
+        analyzer = self.rose.patch_analyzer
+        category = category_loss(
+            self.rose.perception.language_model,
+            self._category_prompt,
+            analyzer.category_embedding(chosen),
+            batch.name_ids,
+        )
+        everything = sorted(_of_all_processes({*batch.names, *batch.other_names}))
+        column = torch.tensor([everything.index(name) for name in batch.names])
+        logits = analyzer.name_logits(chosen, self._encode_names(everything))
+        siglip = siglip_losses(logits, column.to(logits.device))
+        return {
+            name: mean_by_question(values, batch.question, batch.target_weights)
+            for name, values in (('loss_category', category), ('loss_siglip', siglip))
+        }
+
+
+@dataclass(frozen=True, eq=False)
+class _Batch:
+    """Examples, flattened: B images, Q questions about V views of them, N targets, K masks.
+
+    ``view``, ``image``: int64 ``[Q]``.  ``question``, ``patch``: int64 ``[N]``.  ``masked``: int64
+    ``[K]``, the targets that have masks.  ``weights``: ``[Q]``, they add up to one;
+    ``target_weights`` are the same, or zero where the only target is a dummy.
+    """
+
+    questions: list[Question]
+    pixels: Tensor
+    channel: Tensor
+    sam_pixels: Tensor
+    is_content: Tensor
+    view: Tensor
+    image: Tensor
+    weights: Tensor
+    target_weights: Tensor
+    question: Tensor
+    patch: Tensor
+    masked: Tensor
+    masks: Tensor
+    names: list[str]
+    name_ids: list[tuple[int, ...]]
+    other_names: set[str]
+
+    @classmethod
+    def of(cls, examples: Sequence[Example], device: torch.device) -> _Batch:
+        questions, views, view, image, weights = [], [], [], [], []
+        for number, example in enumerate(examples):
+            plain = None
+            for question in example.questions:
+                if question.mask_channel is None and plain is None:
+                    plain = len(views)
+                if question.mask_channel is not None or plain == len(views):
+                    views.append((number, question.mask_channel))
+                view.append(plain if question.mask_channel is None else len(views) - 1)
+                questions.append(question)
+                image.append(number)
+                weights.append(1 / (len(examples) * len(example.questions)))
+        nothing = torch.zeros_like(examples[0].lmm_pixels[:1], dtype=torch.float32)
+        targets = [(q, t) for q, item in enumerate(questions) for t in range(len(item.patches))]
+        offset = 0
+        masked = []
+        for item in questions:
+            masked += [offset + row for row in item.masked.tolist()]
+            offset += len(item.patches)
+        is_empty = not masked
+        side = examples[0].is_content.shape[-1]
+        masks = [torch.zeros(1, side, side)] if is_empty else [q.masks for q in questions]
+        return cls(
+            questions=questions,
+            pixels=torch.stack([examples[number].lmm_pixels for number, _ in views]).to(device),
+            channel=torch.stack([nothing if c is None else c for _, c in views]).to(device),
+            sam_pixels=torch.stack([example.sam_pixels for example in examples]).to(device),
+            is_content=torch.stack([example.is_content for example in examples]).to(device),
+            view=torch.tensor(view, device=device),
+            image=torch.tensor(image, device=device),
+            weights=torch.tensor(weights, device=device),
+            target_weights=torch.tensor(weights, device=device) * (not is_empty),
+            question=torch.tensor([q for q, _ in targets] or [0], device=device),
+            patch=torch.tensor(
+                [int(questions[q].patches[t]) for q, t in targets] or [0], device=device
+            ),
+            masked=torch.tensor(masked or [0], device=device),
+            masks=torch.cat(masks).to(device),
+            names=[questions[q].names[t] for q, t in targets] or [examples[0].other_names[0]],
+            name_ids=[questions[q].name_ids[t] for q, t in targets] or [(0,)],
+            other_names={name for example in examples for name in example.other_names},
+        )
+
+
+def _of_all_processes(names: set[str]) -> set[str]:
+    if not (distributed.is_available() and distributed.is_initialized()):
+        return names
+    gathered: list[set[str]] = [set() for _ in range(distributed.get_world_size())]
+    distributed.all_gather_object(gathered, names)
+    return set().union(*gathered)

@@ -1,0 +1,159 @@
+"""Which questions are asked about a training image: dense segmentation, referring, refinement
+(paper, A.4 and Sec. 3.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rose_model.data.defective_masks import defective_mask, merged_mask
+from rose_model.data.sample import Sample
+from rose_model.instructions import (
+    ALL_REGIONS,
+    FOREGROUND,
+    REFERRINGS,
+    REFINEMENTS,
+    counting_sentence,
+    with_box,
+)
+from rose_model.records import RefinementCase
+
+Describe = Callable[[Sample, int, np.random.Generator], str | None]
+"""An unambiguous description of a thing, with its article; ``None`` where there is none."""
+
+FOREGROUND_SHARE = 0.12
+REFERRING_SHARE = 0.65
+"""Of the questions without a mask about one object; the rest are missed objects."""
+MASK_QUESTION_SHARE = 0.5
+"""Share of the images with a question about a given mask; the others get another without one."""
+CATEGORY_SHARE = 0.35
+"""Of the questions about a given mask; the rest have a right name and a bad mask."""
+THING_SHARE = 0.85
+PERFECT_MASK_SHARE = 0.1
+MERGED_MASK_SHARE = 0.25
+BOX_SHARE = 0.6
+"""Share of the corrections that say where; without it the words have to be understood."""
+BOX_JITTER_SHARE = 0.3
+BOX_JITTER = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """An instruction about the regions ``indices``, the answer in words, and the mask to be
+    refined: bool ``[H, W]``.
+    """
+
+    instruction: str
+    indices: tuple[int, ...]
+    is_single: bool
+    response: str = ''
+    mask: NDArray[np.bool_] | None = None
+
+
+def choose_tasks(
+    sample: Sample, vocabulary: Sequence[str], describe: Describe, rng: np.random.Generator
+) -> tuple[Task, ...]:
+    """One dense task, one about an object without a mask, and one more of either kind."""
+    dense = dense_task(sample, rng)
+    if not sample.regions:
+        return (dense,)
+    without = object_task(sample, describe, rng)
+    if rng.random() < MASK_QUESTION_SHARE:
+        return dense, without, mask_task(sample, vocabulary, rng)
+    return dense, without, object_task(sample, describe, rng)
+
+
+def dense_task(sample: Sample, rng: np.random.Generator) -> Task:
+    """All regions, or the things alone; answered by the counting sentence."""
+    indices = tuple(range(len(sample.regions)))
+    instruction = ALL_REGIONS
+    if rng.random() < FOREGROUND_SHARE:
+        indices = tuple(index for index in indices if sample.regions[index].is_thing)
+        instruction = FOREGROUND
+    counts = counting_sentence(sample.regions[index].name for index in indices)
+    return Task(instruction, indices, False, counts)
+
+
+def object_task(sample: Sample, describe: Describe, rng: np.random.Generator) -> Task:
+    """Referring to a thing, or something missed: by a description that fits it alone, or by name
+    and box.
+    """
+    target = _draw_region(sample, rng, among_kin=True)
+    description = describe(sample, target, rng)
+    if description is not None and rng.random() < REFERRING_SHARE:
+        sentence = _draw(REFERRINGS, rng).format(description=description)
+        return Task(sentence, (target,), True)
+    box = None
+    if description is None or rng.random() < BOX_SHARE:
+        box = _box(sample.mask(target), rng)
+        if rng.random() < 0.5:
+            description = None
+    words = sample.regions[target].name if description is None else description[4:]
+    sentence = _draw(REFINEMENTS[RefinementCase.MISSED], rng).format(category=words)
+    return Task(with_box(sentence, box), (target,), True)
+
+
+def mask_task(sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator) -> Task:
+    """A bad mask with its right name, or a mask with a wrong name."""
+    target = _draw_region(sample, rng)
+    mask = sample.mask(target)
+    name = sample.regions[target].name
+    case = RefinementCase.MASK
+    if rng.random() < CATEGORY_SHARE:
+        case = RefinementCase.CATEGORY
+        name = _draw([other for other in vocabulary if other != name] or ['object'], rng)
+    sentence = _draw(REFINEMENTS[case], rng).format(category=name)
+    box = _box(mask, rng) if rng.random() < BOX_SHARE else None
+    damaged = _damage(sample, target, rng)
+    return Task(with_box(sentence, box), (target,), True, mask=damaged)
+
+
+def _damage(sample: Sample, target: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+    mask = sample.mask(target)
+    draw = rng.random()
+    if draw < PERFECT_MASK_SHARE:
+        return mask
+    if draw < PERFECT_MASK_SHARE + MERGED_MASK_SHARE:
+        merged = merged_mask(sample, target, rng)
+        if merged is not None:
+            return merged
+    return defective_mask(mask, rng)
+
+
+def _draw_region(sample: Sample, rng: np.random.Generator, *, among_kin: bool = False) -> int:
+    """A region, things rather than stuff; ``among_kin``: of nouns that occur often, rather."""
+    things = [index for index, region in enumerate(sample.regions) if region.is_thing]
+    if not things or rng.random() >= THING_SHARE:
+        return int(rng.integers(len(sample.regions)))
+    if not among_kin:
+        return int(rng.choice(things))
+    nouns = [sample.regions[index].noun for index in things]
+    kin = np.array([nouns.count(noun) for noun in nouns], float)
+    return int(rng.choice(things, p=kin / kin.sum()))
+
+
+def _draw(sentences: Sequence[str], rng: np.random.Generator) -> str:
+    return sentences[int(rng.integers(len(sentences)))]
+
+
+def _box(mask: NDArray[np.bool_], rng: np.random.Generator) -> tuple[float, float, float, float]:
+    """The mask's box in shares of the image; three in ten are jittered."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = mask.shape
+    box = np.array(
+        (
+            columns[0] / width,
+            rows[0] / height,
+            (columns[-1] + 1) / width,
+            (rows[-1] + 1) / height,
+        )
+    )
+    if rng.random() < BOX_JITTER_SHARE:
+        size = np.array((box[2] - box[0], box[3] - box[1]) * 2)
+        box = box + rng.uniform(-BOX_JITTER, BOX_JITTER, 4) * size
+    x1, y1, x2, y2 = box.tolist()
+    return x1, y1, x2, y2
