@@ -105,10 +105,16 @@ def record_to_msg(
         width=width,
         frame_seq=record.frame_seq,
         revision=record.revision,
-        prompt=record.segmentation.instruction,
+        prompt=_prompt(record),
         model=model,
         segments=[segment_to_msg(segment) for segment in ordered],
     )
+
+
+def _prompt(record: FrameRecord) -> str:
+    instruction = record.segmentation.instruction
+    names = ', '.join(record.candidates)
+    return f'{instruction} Candidates: {names}.' if names else instruction
 
 
 def segment_to_msg(segment: Segment) -> SegmentMessage:
@@ -131,6 +137,16 @@ def segment_to_msg(segment: Segment) -> SegmentMessage:
     )
 
 
+def check_timeout(timeout_s: float) -> None:
+    """Refuse a ``timeout_sec`` that is no time; 0 stands for the default.
+
+    Raises:
+        InvalidRequestError: says so.
+    """
+    if not math.isfinite(timeout_s) or not 0.0 <= timeout_s <= 3600.0:
+        raise InvalidRequestError(f'timeout_sec must be in [0, 3600], got {timeout_s}.')
+
+
 def refine_arguments(request: Refine.Request) -> RefineArguments:
     """The arguments in a request.
 
@@ -144,8 +160,6 @@ def refine_arguments(request: Refine.Request) -> RefineArguments:
         raise InvalidRequestError(
             f'scope must be SCOPE_FRAME, the only one supported, got {request.scope}.'
         )
-    if not math.isfinite(request.timeout_sec) or not 0.0 <= request.timeout_sec <= 3600.0:
-        raise InvalidRequestError(f'timeout_sec must be in [0, 3600], got {request.timeout_sec}.')
     return RefineArguments(
         text=request.text, segment_id=request.segment_id, target=target, points=_points(request)
     )

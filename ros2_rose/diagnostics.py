@@ -12,7 +12,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ros2_rose.camera_inbox import CameraCounts
-from ros2_rose.refine_service import RefineCounts
+from ros2_rose.frame_service import RequestCounts
 from ros2_rose.worker import ModelState
 
 _LATENCIES = 200  # the newest frames that the percentiles are taken over
@@ -102,10 +102,10 @@ def output_status(latency: Latency, processed: int, rates: RateMeter) -> Diagnos
     )
 
 
-def refine_status(counts: RefineCounts) -> DiagnosticStatus:
-    """What became of the corrections."""
+def service_status(name: str, counts: RequestCounts) -> DiagnosticStatus:
+    """What became of the requests to one service."""
     return _status(
-        'refine',
+        name,
         DiagnosticStatus.OK,
         f'{counts.answered} of {counts.received} answered',
         {

@@ -37,7 +37,8 @@ class FrameRecord:
 
     ``header`` is the ``std_msgs/Header`` of its image and ``stamp_ns`` the stamp in
     it.  ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at
-    first and grows with every correction.
+    first and grows with every correction.  ``candidates`` are the labels that were to choose from;
+    none: labels were generated.
     """
 
     camera: str
@@ -46,6 +47,7 @@ class FrameRecord:
     frame_seq: int
     segmentation: Segmentation
     revision: int = 0
+    candidates: tuple[str, ...] = ()
 
     def corrected(self, segmentation: Segmentation) -> FrameRecord:
         """The same frame after a correction."""
@@ -96,7 +98,12 @@ class FrameHistory:
             if history is None:
                 known = ', '.join(self._cameras)
                 raise NoSuchFrameError(f'There is no camera {camera!r}; the cameras are {known}.')
-            if stamp_ns == 0 and history.records:
+            if not history.records:
+                raise NoSuchFrameError(
+                    f'Camera {camera!r} has no processed frame yet; wait for its first '
+                    'SegmentArray.'
+                )
+            if stamp_ns == 0:
                 return next(reversed(history.records.values()))
             if stamp_ns in history.records:
                 return history.records[stamp_ns]

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -22,8 +23,13 @@ from pydantic import (
 )
 
 from ros2_rose.image_decoder import MAX_PIXELS
+from ros2_rose.texts import check_words
+from rose_model.errors import RefinementError
 
 CAMERA_PREFIX = 'cameras.'
+
+LIVE = frozenset({'instruction', 'candidates', 'self_refine'})
+"""What may change while the node runs; the next frame follows it."""
 
 _CAMERA_NAME = r'^[A-Za-z][A-Za-z0-9_]*$'  # it becomes part of a parameter's name
 _DEVICE = r'^(auto|cpu|cuda(:[0-9]+)?)$'
@@ -31,6 +37,17 @@ _DEVICE = r'^(auto|cpu|cuda(:[0-9]+)?)$'
 
 class ParameterError(ValueError):
     """A parameter is unknown, or has a value that cannot be used; the text names it."""
+
+
+def _check_candidate(name: str) -> str:
+    if not name.isprintable() or name != name.strip():
+        raise ValueError('a candidate must be printable, without blanks at its ends')
+    return name
+
+
+_Candidate = Annotated[
+    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_candidate)
+]
 
 
 class _Frozen(BaseModel):
@@ -74,7 +91,17 @@ class RoseParameters(_Frozen):
         0, ge=0, le=1024, description='CPU threads of the model; 0: one for each core.'
     )
     instruction: str = Field(
-        '', max_length=1024, description="What to segment, in words; empty: the model's own."
+        '', description='What to segment, in words; empty: everything.  May change at any time.'
+    )
+    candidates: list[_Candidate] = Field(
+        [],
+        max_length=256,
+        description='Labels to choose from; none: labels are generated.  May change at any time.',
+    )
+    self_refine: bool = Field(
+        False,
+        description='Let the model mend the segments that it is least sure of; a frame takes '
+        'longer.  May change at any time.',
     )
     min_objectness: float = Field(
         0.0,
@@ -96,10 +123,10 @@ class RoseParameters(_Frozen):
         description='Images with more pixels are refused before any memory is taken.',
     )
     history_length: int = Field(
-        60, ge=1, le=10_000, description='Frames of each camera that can still be corrected.'
+        60, ge=1, le=10_000, description='Frames of each camera that ~/refine and ~/refer know.'
     )
     refine_timeout_s: float = Field(
-        10.0, ge=0.1, le=3600.0, description='A correction is answered within this time [s].'
+        10.0, ge=0.1, le=3600.0, description='~/refine and ~/refer answer within this time [s].'
     )
     autostart: bool = Field(
         True, description='Configure and activate by itself when the process starts.'
@@ -108,7 +135,15 @@ class RoseParameters(_Frozen):
         1.0, ge=0.1, le=60.0, description='Time between two reports on /diagnostics [s].'
     )
 
-    @field_validator('camera_names')
+    @field_validator('instruction')
+    @classmethod
+    def _check_instruction(cls, instruction: str) -> str:
+        try:
+            return check_words('instruction', instruction) if instruction else ''
+        except RefinementError as error:
+            raise ValueError(str(error).rstrip('.')) from error
+
+    @field_validator('camera_names', 'candidates')
     @classmethod
     def _check_names(cls, names: list[str]) -> list[str]:
         if len(set(names)) < len(names):

@@ -21,8 +21,10 @@ from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
+from rose_model.records import Segmentation
 from rose_model.segmenter import RoseSegmenter
 
+CheckParameters = Callable[[RoseParameters], None]
 PublishSegments = Callable[[SegmentArray], None]
 PublishPictures = Callable[[FrameRecord, NDArray[np.uint8] | None], None]
 
@@ -31,16 +33,19 @@ class Pipeline:
     """All that lives from *configure* to *cleanup*: the model, the waiting frames and the history.
 
     Nothing is published while it is closed, and a frame that ends then is counted as stale.
+    ``check(parameters)`` raises ``ParameterError`` for what the model cannot work with.
     """
 
     def __init__(
         self,
         parameters: RoseParameters,
+        check: CheckParameters,
         publish_segments: PublishSegments,
         publish_pictures: PublishPictures,
         logger: Logger,
     ) -> None:
         self.parameters = parameters
+        self.check = check
         self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
@@ -57,6 +62,12 @@ class Pipeline:
         """Publish from now on."""
         with self._gate:
             self._is_open = True
+
+    def change(self, parameters: RoseParameters) -> None:
+        """Ask the model for something else from the next frame on; only ``LIVE`` parameters may
+        differ.
+        """
+        self.parameters = parameters
 
     def close(self) -> None:
         """Publish nothing any more; waiting frames are dropped."""
@@ -88,8 +99,9 @@ class Pipeline:
         return segmenter
 
     def _process(self, segmenter: Segmenter, frame: Frame[ImageMessage]) -> None:
+        parameters = self.parameters  # taken once: they may be replaced while the frame is in work
         try:
-            rgb = image_to_rgb(frame.message, self.parameters.max_pixels)
+            rgb = image_to_rgb(frame.message, parameters.max_pixels)
         except BadImageError as error:
             self.inbox.failed(frame.camera, error.reason.value)
             self._logger.error(
@@ -102,7 +114,8 @@ class Pipeline:
             header=frame.message.header,
             stamp_ns=frame.stamp_ns,
             frame_seq=self._frame_seq[frame.camera],
-            segmentation=segmenter.segment(rgb, self.parameters.instruction or None),
+            segmentation=_segment(segmenter, rgb, parameters),
+            candidates=tuple(parameters.candidates),
         )
         message = record_to_msg(record, segmenter.name)
         with self._gate:
@@ -125,3 +138,13 @@ class Pipeline:
                 f'The pictures of a frame failed. {type(error).__name__}: {error}',
                 throttle_duration_sec=1.0,
             )
+
+
+def _segment(
+    segmenter: Segmenter, rgb: NDArray[np.uint8], parameters: RoseParameters
+) -> Segmentation:
+    """What the parameters ask for in an image."""
+    segmentation = segmenter.segment(
+        rgb, parameters.instruction or None, candidates=parameters.candidates
+    )
+    return segmenter.self_refine(segmentation) if parameters.self_refine else segmentation

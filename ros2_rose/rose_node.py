@@ -1,4 +1,4 @@
-"""The node ``rose``: images in, segments out, corrections by ``~/refine``.  Wiring only."""
+"""The node ``rose``: images in, segments out, ``~/refine`` and ``~/refer``.  Wiring only."""
 
 from __future__ import annotations
 
@@ -20,17 +20,21 @@ from rclpy.logging import get_logger
 from rclpy.timer import Timer
 
 from ros2_rose import diagnostics, qos
+from ros2_rose.arguments import ArgumentError, init_ros
 from ros2_rose.bad_image import BadImageError
 from ros2_rose.camera_inbox import Frame
 from ros2_rose.camera_subscription import CameraSubscription, ImageMessage
 from ros2_rose.conversions import check_image, to_nanoseconds
+from ros2_rose.frame_service import FrameSession
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.overlay import PicturePublisher
 from ros2_rose.parameter_server import ParameterServer
 from ros2_rose.parameters import ParameterError
 from ros2_rose.pipeline import Pipeline
-from ros2_rose.refine_service import RefineService, RefineSession
+from ros2_rose.refer_service import ReferService
+from ros2_rose.refine_service import RefineService
+from ros2_rose.token_limit import TokenLimit
 from ros2_rose.worker import ModelWorker
 from rose_model.checkpoint import check_folder
 from rose_model.errors import RoseError
@@ -49,13 +53,13 @@ class RoseNode(LifecycleNode):
     """
 
     def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed on to rclpy as they are
-        super().__init__('rose', automatically_declare_parameters_from_overrides=True, **options)
+        super().__init__('rose', **options)
         self._pipeline: Pipeline | None = None
         self._retired: ModelWorker | None = None
         self._cameras: list[CameraSubscription] = []
         self._timers_by_name: dict[str, Timer] = {}
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)  # does not follow sim time
-        self._parameter_server = ParameterServer(self, lambda: self._pipeline is not None)
+        self._parameter_server = ParameterServer(self, lambda: self._pipeline)
         self._segments = self.create_publisher(
             SegmentArray,
             '~/segments',
@@ -64,7 +68,7 @@ class RoseNode(LifecycleNode):
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._pictures = PicturePublisher(self)
-        self._refine = RefineService(self)
+        self._frame_services = {'refine': RefineService(self), 'refer': ReferService(self)}
         self._rates = diagnostics.RateMeter()
         _answer_illegal_transitions(self)
         self.get_logger().info(f'Images are written by the {self._pictures.writer_name} writer.')
@@ -86,11 +90,17 @@ class RoseNode(LifecycleNode):
         try:
             parameters = self._parameter_server.read()
             check_folder(parameters.model)
+            limit = TokenLimit(parameters.model)
+            limit.check(parameters)
         except (ParameterError, RoseError) as error:
             self.get_logger().error(f'Cannot be configured. {error}')
             return FAILURE
         self._pipeline = Pipeline(
-            parameters, self._publish_segments, self._publish_pictures, self.get_logger()
+            parameters,
+            limit.check,
+            self._publish_segments,
+            self._publish_pictures,
+            self.get_logger(),
         )
         self._pipeline.worker.start(after=self._retired)
         self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
@@ -98,21 +108,21 @@ class RoseNode(LifecycleNode):
         return SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Listen to the cameras and take corrections."""
+        """Listen to the cameras and take requests."""
         pipeline = self._pipeline
         if pipeline is None:
             return FAILURE
         pipeline.open()
         parameters = pipeline.parameters
-        self._refine.open(
-            RefineSession(
-                worker=pipeline.worker,
-                history=pipeline.history,
-                camera_names=tuple(parameters.camera_names),
-                timeout_s=parameters.refine_timeout_s,
-                publish=pipeline.publish_corrected,
-            )
+        session = FrameSession(
+            worker=pipeline.worker,
+            history=pipeline.history,
+            camera_names=tuple(parameters.camera_names),
+            timeout_s=parameters.refine_timeout_s,
+            publish=pipeline.publish_corrected,
         )
+        for service in self._frame_services.values():
+            service.open(session)
         self._cameras = [
             CameraSubscription(self, name, camera, self._on_image)
             for name, camera in parameters.cameras.items()
@@ -150,7 +160,8 @@ class RoseNode(LifecycleNode):
         for camera in self._cameras:
             camera.close()
         self._cameras = []
-        self._refine.close()
+        for service in self._frame_services.values():
+            service.close()
         if self._pipeline is not None:
             self._pipeline.close()
 
@@ -216,7 +227,10 @@ class RoseNode(LifecycleNode):
                 diagnostics.model_status(worker.state, worker.failure, pipeline.model_name),
                 *(diagnostics.camera_status(name, counts[name], self._rates) for name in counts),
                 diagnostics.output_status(pipeline.latency.summary(), processed, self._rates),
-                diagnostics.refine_status(self._refine.counts),
+                *(
+                    diagnostics.service_status(name, service.counts)
+                    for name, service in self._frame_services.items()
+                ),
             ]
         )
         message.header.stamp = self.get_clock().now().to_msg()
@@ -252,7 +266,7 @@ def _answer_illegal_transitions(node: LifecycleNode) -> None:
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, then end the process.
 
-    Exit codes: 0 after a signal, 2 for a parameter that cannot be used.
+    Exit codes: 0 after a signal, 2 for an argument or a parameter that cannot be used.
     """
     code = run(args)
     sys.stdout.flush()
@@ -264,10 +278,10 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 def run(args: list[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; returns the exit code."""
-    rclpy.init(args=args)
     try:
+        init_ros(args)
         node = RoseNode()
-    except ParameterError as error:
+    except (ArgumentError, ParameterError) as error:
         get_logger('rose').fatal(f'{error}')
         rclpy.try_shutdown()
         return 2

@@ -1,6 +1,6 @@
-"""The one thread that owns the model: it loads it, segments frames and carries out corrections.
+"""The one thread that owns the model: it loads it, segments frames and answers requests.
 
-Frames and corrections alternate, so that neither can starve the other.  Nothing that goes wrong
+Frames and requests alternate, so that neither can starve the other.  Nothing that goes wrong
 with one of them ends the thread.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import Any, Protocol, TypeAlias
 
@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_rose.camera_inbox import CameraInbox, Frame
-from rose_model.records import PointHint, Refinement, RefineTarget, Segmentation
+from rose_model.records import FrameContext, PointHint, Refinement, RefineTarget, Segmentation
 
-MAX_WAITING_CORRECTIONS = 4
+MAX_WAITING_JOBS = 4
 
 
 class Segmenter(Protocol):
@@ -28,8 +28,20 @@ class Segmenter(Protocol):
     def name(self) -> str:
         """Name and hash of the weights."""
 
-    def segment(self, image: NDArray[np.uint8], instruction: str | None = None) -> Segmentation:
+    def segment(
+        self,
+        image: NDArray[np.uint8],
+        instruction: str | None = None,
+        *,
+        candidates: Sequence[str] = (),
+    ) -> Segmentation:
         """Segment a uint8 RGB ``[H, W, 3]``."""
+
+    def self_refine(self, segmentation: Segmentation) -> Segmentation:
+        """Let the model mend what it is least sure of."""
+
+    def refer(self, image: FrameContext, description: str) -> Segmentation:
+        """The one segment that a description means, or none, in a frame that was segmented."""
 
     def refine(
         self,
@@ -62,11 +74,11 @@ class ModelState(Enum):
     STOPPED = 'STOPPED'
 
 
-Correction: TypeAlias = Callable[[Segmenter], None]
+Job: TypeAlias = Callable[[Segmenter], None]
 
 
 class ModelWorker:
-    """Runs ``load`` once and then, in turn, ``process_frame`` and submitted corrections.
+    """Runs ``load`` once and then, in turn, ``process_frame`` and submitted jobs.
 
     All three run in the worker's thread.  ``process_frame`` reports the end of its frame to the
     inbox itself; if it raises, the worker counts the frame as rejected with the reason ``MODEL``.
@@ -84,7 +96,7 @@ class ModelWorker:
         self._process_frame = process_frame
         self._logger = logger
         self._changed = threading.Condition()
-        self._corrections: deque[Correction] = deque()
+        self._jobs: deque[Job] = deque()
         self._state = ModelState.LOADING
         self._failure = ''
         self._must_stop = False
@@ -113,26 +125,26 @@ class ModelWorker:
         with self._changed:
             self._changed.notify()
 
-    def submit(self, correction: Correction) -> bool:
-        """Let a correction wait for its turn; False if too many wait already."""
+    def submit(self, job: Job) -> bool:
+        """Let a job wait for its turn; False if too many wait already."""
         with self._changed:
-            if self._must_stop or len(self._corrections) >= MAX_WAITING_CORRECTIONS:
+            if self._must_stop or len(self._jobs) >= MAX_WAITING_JOBS:
                 return False
-            self._corrections.append(correction)
+            self._jobs.append(job)
             self._changed.notify()
             return True
 
-    def withdraw(self, correction: Correction) -> None:
-        """Free the place of a correction that nobody waits for any more, if it has not begun."""
+    def withdraw(self, job: Job) -> None:
+        """Free the place of a job that nobody waits for any more, if it has not begun."""
         with self._changed:
-            if correction in self._corrections:
-                self._corrections.remove(correction)
+            if job in self._jobs:
+                self._jobs.remove(job)
 
     def stop(self) -> None:
-        """Ask the thread to end after what it is doing, and forget waiting corrections."""
+        """Ask the thread to end after what it is doing, and forget waiting jobs."""
         with self._changed:
             self._must_stop = True
-            self._corrections.clear()
+            self._jobs.clear()
             self._changed.notify()
 
     def join(self, timeout_s: float) -> bool:
@@ -168,28 +180,28 @@ class ModelWorker:
         """Block until there is work (True) or the worker must stop (False)."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._must_stop or self._corrections or not self._inbox.is_empty
+                lambda: self._must_stop or self._jobs or not self._inbox.is_empty
             )
             return not self._must_stop
 
     def _work_once(self, segmenter: Segmenter) -> None:
         with self._changed:
             is_turn = self._frame_was_last or self._inbox.is_empty
-            correction = self._corrections.popleft() if self._corrections and is_turn else None
-        if correction is not None:
+            job = self._jobs.popleft() if self._jobs and is_turn else None
+        if job is not None:
             self._frame_was_last = False
-            self._correct(segmenter, correction)
+            self._do(segmenter, job)
             return
         frame = self._inbox.take()
         if frame is not None:
             self._frame_was_last = True
             self._segment(segmenter, frame)
 
-    def _correct(self, segmenter: Segmenter, correction: Correction) -> None:
+    def _do(self, segmenter: Segmenter, job: Job) -> None:
         try:
-            correction(segmenter)
-        except Exception as error:  # a correction answers its own failures; this is a defect in it
-            self._logger.error(f'A correction failed. {type(error).__name__}: {error}')
+            job(segmenter)
+        except Exception as error:  # a job answers its own failures; this is a defect in it
+            self._logger.error(f'A job failed. {type(error).__name__}: {error}')
 
     def _segment(self, segmenter: Segmenter, frame: Frame[Any]) -> None:
         try:

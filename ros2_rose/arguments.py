@@ -1,0 +1,38 @@
+"""The arguments of the process: what cannot be used is said in one line."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import rclpy
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.utilities import remove_ros_args
+
+# Where rcl found the fault: files of the machine that built it.
+_PLACE = re.compile(r',? at \S+\.c:\d+')
+
+
+class ArgumentError(ValueError):
+    """An argument of the process cannot be used."""
+
+
+def init_ros(args: list[str] | None = None) -> None:
+    """Start ROS with these arguments, by default those of the process, its name first.
+
+    Raises:
+        ArgumentError: one is unknown or cannot be used; ROS itself would pass over whatever does
+            not stand behind ``--ros-args``.
+    """
+    given = sys.argv if args is None else args
+    try:
+        rclpy.init(args=given)
+    except rclpy_implementation.UnknownROSArgsError as error:
+        raise ArgumentError(f'ROS has no argument {error}.') from error
+    except rclpy_implementation.RCLError as error:
+        raise ArgumentError(f'ROS cannot start: {_PLACE.sub("", str(error))}') from error
+    foreign = remove_ros_args(given)[1:]
+    if foreign:
+        raise ArgumentError(
+            f'There is no argument {foreign[0]!r}; those of ROS stand behind --ros-args.'
+        )

@@ -1,0 +1,204 @@
+"""Services about published frames: what ``~/refine`` and ``~/refer`` have in common.
+
+The executor takes requests and sends answers, the model's thread does the work, and a timer keeps
+the deadline.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+from rclpy.task import Future
+
+from ros2_rose.conversions import check_timeout, record_to_msg, to_nanoseconds, to_time
+from ros2_rose.frame_job import Codes, FrameAnswer, FrameJob, FrameTask, answer_for
+from ros2_rose.history import FrameHistory, FrameLookupError, FrameRecord
+from ros2_rose.worker import ModelState, ModelWorker, Segmenter
+from rose_model.errors import InvalidRequestError, NoSuchSegmentError, RefinementError
+
+
+@dataclass(frozen=True)
+class FrameSession:
+    """What requests work on while the node is active."""
+
+    worker: ModelWorker
+    history: FrameHistory
+    camera_names: tuple[str, ...]
+    timeout_s: float
+    publish: Callable[[FrameRecord, Segmenter], None]
+
+
+@dataclass(frozen=True)
+class FrameRequest:
+    """What is wanted of a frame, read from a request.
+
+    ``segment_id``: a segment that the frame must have, or empty.  ``publish``: publish the frame
+    again if the task corrects it.
+    """
+
+    task: FrameTask
+    segment_id: str = ''
+    publish: bool = False
+
+
+@dataclass
+class RequestCounts:
+    """How many requests came, how many were answered, and how many of them with ``OK``."""
+
+    received: int = 0
+    answered: int = 0
+    succeeded: int = 0
+
+
+class FrameService(ABC):
+    """Exists as long as the node; answers ``NOT_ACTIVE`` outside of a session.
+
+    ``kind`` is a service type whose request has ``header``, ``camera`` and ``timeout_sec`` and
+    whose response has ``success``, ``code``, ``message``, ``result``, ``oldest_stamp`` and
+    ``elapsed_sec``.
+    """
+
+    def __init__(self, node: Node, kind: type, name: str) -> None:
+        self._node = node
+        self._session: FrameSession | None = None
+        self._open: set[FrameJob] = set()
+        self._clock = Clock(clock_type=ClockType.STEADY_TIME)  # deadlines do not follow sim time
+        # Requests wait for the worker inside their callback: in the node's own group the first
+        # one would hold up everything else.
+        self._group = ReentrantCallbackGroup()
+        self.counts = RequestCounts()
+        node.create_service(kind, name, self._on_request, callback_group=self._group)
+
+    @abstractmethod
+    def _read(self, request: Any) -> FrameRequest:  # noqa: ANN401 - of the type of the service
+        """What the request wants, after all checks which need neither frame nor model.
+
+        Raises:
+            RefinementError: a field is not usable.
+        """
+
+    def open(self, session: FrameSession) -> None:
+        """Take requests from now on."""
+        self._session = session
+
+    def close(self) -> None:
+        """Answer all that wait with ``NOT_ACTIVE`` and take no more."""
+        self._session = None
+        for job in tuple(self._open):
+            job.close(_not_active('the node was deactivated'))
+
+    async def _on_request(self, request: Any, response: Any) -> Any:  # noqa: ANN401
+        start_s = time.monotonic()
+        self.counts.received += 1
+        session = self._session
+        try:
+            answer = await self._answer(request, session)
+        except Exception as error:  # one request must not end the node
+            self._node.get_logger().error(f'A request failed: {error!r}')
+            answer = answer_for(error)
+        self.counts.answered += 1
+        self.counts.succeeded += answer.code == Codes.OK
+        self._fill(response, answer)
+        if session is not None:
+            oldest_ns = session.history.oldest_stamp_ns(_camera_of(request, session))
+            response.oldest_stamp = to_time(oldest_ns or 0)
+        response.elapsed_sec = time.monotonic() - start_s
+        return response
+
+    def _fill(self, response: Any, answer: FrameAnswer) -> None:  # noqa: ANN401
+        response.code = answer.code
+        response.success = answer.code == Codes.OK
+        response.message = answer.message
+        if answer.record is not None:
+            response.result = record_to_msg(answer.record, answer.model, answer.segments)
+
+    async def _answer(self, request: Any, session: FrameSession | None) -> FrameAnswer:  # noqa: ANN401
+        if session is None:
+            return _not_active('the node is not active; activate it')
+        state = session.worker.state
+        if state is not ModelState.READY:
+            return _not_active(f'the model is {state.value}. {session.worker.failure}'.rstrip())
+        future = Future()
+        try:
+            job = self._admit(request, session, future)
+        except (RefinementError, FrameLookupError) as error:
+            return answer_for(error)
+        if not session.worker.submit(job):
+            return FrameAnswer(Codes.BUSY, 'Too many requests wait; try again later.')
+        return await self._wait(job, future, request.timeout_sec or session.timeout_s, session)
+
+    def _admit(self, request: Any, session: FrameSession, future: Future) -> FrameJob:  # noqa: ANN401
+        """A job from a request that passes all checks which need no model.
+
+        Raises:
+            RefinementError, FrameLookupError: one that does not.
+        """
+        wanted = self._read(request)
+        check_timeout(request.timeout_sec)
+        if not request.camera and len(session.camera_names) > 1:
+            raise InvalidRequestError(
+                f'camera must be one of {", ".join(session.camera_names)}, got none.'
+            )
+        stamp_ns = to_nanoseconds(request.header.stamp)
+        record = session.history.find(_camera_of(request, session), stamp_ns)
+        _check_segment(record, wanted.segment_id)
+        return FrameJob(
+            record,
+            wanted.task,
+            session.history,
+            session.publish if wanted.publish else None,
+            lambda answer: self._resume(future, answer),
+        )
+
+    async def _wait(
+        self, job: FrameJob, future: Future, timeout_s: float, session: FrameSession
+    ) -> FrameAnswer:
+        def on_deadline() -> None:
+            timer.cancel()
+            if job.close(FrameAnswer(Codes.TIMEOUT, f'Not done within {timeout_s:.3g} s.')):
+                session.worker.withdraw(job)
+
+        timer = self._node.create_timer(
+            timeout_s, on_deadline, callback_group=self._group, clock=self._clock
+        )
+        self._open.add(job)
+        answer: FrameAnswer = await future
+        self._open.discard(job)
+        self._node.destroy_timer(timer)
+        return answer
+
+    def _resume(self, future: Future, answer: FrameAnswer) -> None:
+        """Let the waiting callback go on; called from any thread."""
+        future.set_result(answer)
+        # A future that is set in another thread does not wake a sleeping executor (rclpy #1467).
+        executor = self._node.executor
+        if executor is not None:
+            executor.wake()
+
+
+def _check_segment(record: FrameRecord, segment_id: str) -> None:
+    """Refuse an id that the frame does not have; an empty one is right for what was missed.
+
+    Raises:
+        NoSuchSegmentError: says which ids there are.
+    """
+    if segment_id and record.segmentation.find(segment_id) is None:
+        known = ', '.join(segment.id for segment in record.segmentation.segments[:20])
+        raise NoSuchSegmentError(
+            f'The frame has no segment {segment_id[:64]!r}; it has: {known or "none"}.'
+        )
+
+
+def _camera_of(request: Any, session: FrameSession) -> str:  # noqa: ANN401
+    return str(request.camera) or session.camera_names[0]
+
+
+def _not_active(reason: str) -> FrameAnswer:
+    return FrameAnswer(Codes.NOT_ACTIVE, f'Not taken: {reason}.')
