@@ -9,6 +9,7 @@ from rich.console import Console
 from torch import OutOfMemoryError
 from typer.core import TyperGroup
 
+from rose_model.cli.data import data
 from rose_model.cli.doctor import doctor
 from rose_model.cli.evaluate import evaluate
 from rose_model.cli.refine import refine
@@ -22,6 +23,7 @@ from rose_model.errors import (
     InvalidRequestError,
     NoSuchSegmentError,
     RoseError,
+    StorageError,
     TextEmptyError,
     TextTooLongError,
 )
@@ -38,6 +40,7 @@ _EXIT_CODES: tuple[tuple[type[BaseException], int], ...] = (
     (ImageError, EXIT_DATA),
     (DataError, EXIT_DATA),
     (CheckpointError, EXIT_CHECKPOINT),
+    (StorageError, EXIT_RESOURCES),
     (RoseError, EXIT_FAILED),
     (OutOfMemoryError, EXIT_RESOURCES),
     (MemoryError, EXIT_RESOURCES),
@@ -92,4 +95,5 @@ app.command('segment')(segment)
 app.command('refine')(refine)
 app.command('train')(train)
 app.command('eval')(evaluate)
+app.add_typer(data, name='data')
 app.command('doctor')(doctor)

@@ -1,0 +1,138 @@
+"""Files of a data set: paths that stay inside its folder, images and label maps that are whole."""
+
+from __future__ import annotations
+
+import json
+import struct
+import zlib
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from rose_model.errors import DataError
+
+_END_MARKS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
+_TAIL_BYTES = 4096
+_COLOUR_MODES = frozenset({'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr'})
+_LABEL_MODES = frozenset({'L', 'P'})
+# What Pillow lets through from its decoders.
+_UNREADABLE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+
+def path_inside(root: Path, name: str) -> Path:
+    """``root / name`` for a name that was read from a file.
+
+    Raises:
+        DataError: the name is empty, absolute, has a ``..``, or leads out of ``root`` by a link.
+    """
+    parts = PurePosixPath(name)
+    if not name or '\0' in name or parts.is_absolute() or '..' in parts.parts:
+        raise DataError(f'File name {name!r} is not a path below {root}; correct the annotations.')
+    try:
+        inside = (root / parts).resolve().is_relative_to(root.resolve())
+    except (OSError, RuntimeError) as error:  # a ring of links
+        raise DataError(f'File name {name!r} below {root} cannot be followed: {error}.') from error
+    if not inside:
+        raise DataError(
+            f'File name {name!r} leads out of {root} by a link; put the file there itself.'
+        )
+    return root / parts
+
+
+def image_size(path: Path) -> tuple[int, int]:
+    """Height and width of a JPEG or PNG file in pixels, without decoding it.
+
+    Raises:
+        DataError: there is no such file, it is no such image, or it lacks its end.
+    """
+    try:
+        with Image.open(path, formats=tuple(_END_MARKS)) as image:
+            width, height = image.size
+            mark = _END_MARKS[str(image.format)]
+        with path.open('rb') as file:
+            file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
+            complete = mark in file.read()
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+    if not complete:
+        raise DataError(f'{path} is cut off: its end is missing; copy it again.')
+    return height, width
+
+
+def read_image(path: Path) -> NDArray[np.uint8]:
+    """A JPEG or PNG file as uint8 RGB ``[H, W, 3]``, in the order of its stored pixels.
+
+    An EXIF orientation is not applied: annotations speak of the stored pixels.
+
+    Raises:
+        DataError: the file cannot be decoded to its end, or has more than 8 bits a channel.
+    """
+    try:
+        with Image.open(path, formats=tuple(_END_MARKS)) as image:
+            if image.mode not in _COLOUR_MODES:
+                raise DataError(f'{path} has mode {image.mode}; convert it to 8-bit RGB.')
+            return np.array(image.convert('RGB'), np.uint8)
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def read_label_map(path: Path) -> NDArray[np.uint8]:
+    """A PNG file of 8-bit grey values or palette indices as uint8 ``[H, W]``.
+
+    Raises:
+        DataError: the file cannot be decoded to its end, or has colours or 16 bits.
+    """
+    try:
+        with Image.open(path, formats=('PNG',)) as image:
+            if image.mode not in _LABEL_MODES:
+                raise DataError(
+                    f'{path} has mode {image.mode}; labels are 8-bit grey or palette PNG files.'
+                )
+            return np.array(image, np.uint8)
+    except _UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write RGB ``[H, W, 3]`` or labels ``[H, W]``; the same pixels give the same bytes.
+
+    Raises:
+        DataError: the file cannot be written.
+    """
+    try:
+        Image.fromarray(pixels).save(path, 'PNG', compress_level=6)
+    except OSError as error:
+        raise DataError(f'cannot write {path}: {error}; choose another folder.') from error
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in a JSON file.
+
+    Raises:
+        DataError: the file cannot be read, is no JSON, or holds something else than an object.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise DataError(f'{path} is not a readable JSON file: {error}.') from error
+    if not isinstance(content, dict):
+        raise DataError(f'{path} holds a {type(content).__name__}; annotations are an object.')
+    return content
+
+
+def _unreadable(path: Path, error: BaseException) -> DataError:
+    if not path.is_file():
+        return DataError(f'{path} is not a file; complete the data set.')
+    if not path.stat().st_size:
+        return DataError(f'{path} is empty; copy it again.')
+    return DataError(f'{path} cannot be decoded as JPEG or PNG: {error}; copy it again.')
