@@ -135,7 +135,8 @@ class Referring:
             )
         if annotation.is_crowd:
             raise DataError(
-                f'Reference {reference.ref_id}: {reference.ann_id} is a crowd; remove it.'
+                f'Reference {reference.ref_id}: annotation {reference.ann_id} '
+                'is a crowd; remove it.'
             )
         return reference
 
