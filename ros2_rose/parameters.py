@@ -7,12 +7,12 @@ descriptions and ranges. A camera called ``front`` has ``cameras.front.topic``,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Annotated, Literal
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,8 +23,9 @@ from pydantic import (
 )
 
 from ros2_rose.image_decoder import MAX_PIXELS
-from ros2_rose.texts import check_words
+from rose_model.candidates import check_candidates
 from rose_model.errors import RefinementError
+from rose_model.refinement import check_text
 
 CAMERA_PREFIX = 'cameras.'
 
@@ -39,15 +40,13 @@ class ParameterError(ValueError):
     """A parameter is unknown, or has a value that cannot be used; the text names it."""
 
 
-def _check_candidate(name: str) -> str:
-    if not name.isprintable() or name != name.strip():
-        raise ValueError('a candidate must be printable, without blanks at its ends')
-    return name
-
-
-_Candidate = Annotated[
-    str, StringConstraints(min_length=1, max_length=64), AfterValidator(_check_candidate)
-]
+@contextmanager
+def _as_value_error() -> Iterator[None]:
+    """Let pydantic report what the model's own checks refuse."""
+    try:
+        yield
+    except RefinementError as error:
+        raise ValueError(str(error).rstrip('.')) from error
 
 
 class _Frozen(BaseModel):
@@ -93,9 +92,8 @@ class RoseParameters(_Frozen):
     instruction: str = Field(
         '', description='What to segment, in words; empty: everything.  May change at any time.'
     )
-    candidates: list[_Candidate] = Field(
+    candidates: list[str] = Field(
         [],
-        max_length=256,
         description='Labels to choose from; none: labels are generated.  May change at any time.',
     )
     self_refine: bool = Field(
@@ -138,12 +136,16 @@ class RoseParameters(_Frozen):
     @field_validator('instruction')
     @classmethod
     def _check_instruction(cls, instruction: str) -> str:
-        try:
-            return check_words('instruction', instruction) if instruction else ''
-        except RefinementError as error:
-            raise ValueError(str(error).rstrip('.')) from error
+        with _as_value_error():
+            return check_text(instruction, 'instruction') if instruction else ''
 
-    @field_validator('camera_names', 'candidates')
+    @field_validator('candidates')
+    @classmethod
+    def _check_candidates(cls, names: list[str]) -> list[str]:
+        with _as_value_error():
+            return list(check_candidates(names))
+
+    @field_validator('camera_names')
     @classmethod
     def _check_names(cls, names: list[str]) -> list[str]:
         if len(set(names)) < len(names):

@@ -11,11 +11,10 @@ from ros2_rose.frame_job import Codes, FrameAnswer
 from ros2_rose.frame_service import FrameRequest, FrameService
 from ros2_rose.history import FrameRecord
 from ros2_rose.srv import Refer
-from ros2_rose.texts import check_words
 from ros2_rose.worker import Segmenter
 from rose_model.errors import NotUnderstoodError
 from rose_model.records import Segment, Segmentation
-from rose_model.refinement import segment_iou
+from rose_model.refinement import check_text, segment_iou
 
 SAME_IOU = 0.5
 """From here on the answer is a segment that the frame has already; the usual bound of a match."""
@@ -28,7 +27,7 @@ class ReferService(FrameService):
         super().__init__(node, Refer, '~/refer')
 
     def _read(self, request: Refer.Request) -> FrameRequest:
-        return FrameRequest(partial(_refer, check_words('description', request.description)))
+        return FrameRequest(partial(_refer, check_text(request.description, 'description')))
 
 
 def _refer(description: str, segmenter: Segmenter, record: FrameRecord) -> FrameAnswer:
@@ -39,10 +38,10 @@ def _refer(description: str, segmenter: Segmenter, record: FrameRecord) -> Frame
         )
     found = referred.segments[0]
     same_id = _same_id(record.segmentation, found)
-    where = f'segment {same_id!r} of the frame' if same_id else 'no segment of the frame'
+    where = f'segment {same_id!r} of the frame' if same_id else 'which the frame has not'
     return FrameAnswer(
         Codes.OK,
-        f'Found a {found.category}, {where}.',
+        f'Found {found.category!r}, {where}.',
         replace(record, segmentation=referred, candidates=()),
         segmenter.name,
         (replace(found, id=same_id),),

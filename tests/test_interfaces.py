@@ -19,8 +19,14 @@ def statements(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith(('#', '---'))]
 
 
-def test_there_are_four_interfaces_and_cmake_generates_each():
-    assert [path.stem for path in DEFINITIONS] == ['Mask', 'Segment', 'SegmentArray', 'Refine']
+def test_there_are_five_interfaces_and_cmake_generates_each():
+    assert [path.stem for path in DEFINITIONS] == [
+        'Mask',
+        'Segment',
+        'SegmentArray',
+        'Refer',
+        'Refine',
+    ]
     listed = re.findall(r'"((?:msg|srv)/\w+\.\w+)"', (ROOT / 'CMakeLists.txt').read_text())
     assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in DEFINITIONS)
 
@@ -40,6 +46,7 @@ def test_the_generated_messages_have_the_fields_of_the_definitions():
         ROOT / 'msg/Mask.msg': [msg.Mask],
         ROOT / 'msg/Segment.msg': [msg.Segment],
         ROOT / 'msg/SegmentArray.msg': [msg.SegmentArray],
+        ROOT / 'srv/Refer.srv': [srv.Refer.Request, srv.Refer.Response],
         ROOT / 'srv/Refine.srv': [srv.Refine.Request, srv.Refine.Response],
     }
     for path, generated in classes.items():

@@ -18,7 +18,7 @@ from std_msgs.msg import Header
 from ros2_rose.conversions import to_nanoseconds, to_time
 from ros2_rose.image_writer import write_image
 from ros2_rose.msg import SegmentArray
-from ros2_rose.srv import Refine
+from ros2_rose.srv import Refer, Refine
 from rose_model.data.streets import render_scene
 from rose_model.records import Segment, Segmentation
 
@@ -175,6 +175,11 @@ class RosSide:
         """The answer to a correction."""
         request = Refine.Request(text=text, header=header or Header(), **fields)
         return self.call(Refine, '/rose/refine', request)
+
+    def refer(self, description, header=None, **fields):
+        """The answer to a description."""
+        request = Refer.Request(description=description, header=header or Header(), **fields)
+        return self.call(Refer, '/rose/refer', request)
 
     def count(self, camera, name):
         """A counter of the diagnostics."""

@@ -8,6 +8,7 @@ from rclpy.serialization import deserialize_message, serialize_message
 from std_msgs.msg import Header
 
 from ros2_rose.conversions import (
+    check_timeout,
     record_to_msg,
     refine_arguments,
     segment_to_msg,
@@ -23,9 +24,9 @@ from rose_model.errors import InvalidRequestError
 from rose_model.records import PointHint, RefineTarget
 
 
-def record_of(segmentation, revision=0):
+def record_of(segmentation, revision=0, candidates=()):
     header = Header(stamp=to_time(1_500_000_002), frame_id='optical')
-    return FrameRecord('front', header, 1_500_000_002, 7, segmentation, revision)
+    return FrameRecord('front', header, 1_500_000_002, 7, segmentation, revision, candidates)
 
 
 def sent(message):
@@ -61,6 +62,13 @@ def test_a_frame_without_segments_is_a_message_without_segments(make_segmentatio
     message = sent(record_to_msg(record_of(make_segmentation()), 'nano'))
     assert message.segments == []
     assert (message.height, message.width) == (6, 8)
+
+
+def test_the_prompt_says_which_labels_were_to_choose_from(make_segmentation):
+    record = record_of(make_segmentation(), candidates=('car', 'fire hydrant'))
+    prompt = 'segment Candidates: car, fire hydrant.'
+    assert record_to_msg(record, 'nano').prompt == prompt
+    assert record_to_msg(record.corrected(make_segmentation()), 'nano').prompt == prompt
 
 
 def test_a_reply_holds_only_the_changed_segments(make_segment, make_segmentation):
@@ -120,9 +128,6 @@ def test_a_plain_request_lets_the_text_decide():
     [
         ('target', {'target': 4}),
         ('scope', {'scope': Refine.Request.SCOPE_TRACK}),
-        ('timeout_sec', {'timeout_sec': -1.0}),
-        ('timeout_sec', {'timeout_sec': float('nan')}),
-        ('timeout_sec', {'timeout_sec': 1e30}),
         ('points_x', {'points_x': [1.0]}),
         ('point', {'points_x': [1.0], 'points_y': [1.0], 'point_labels': [2]}),
         ('point', {'points_x': [float('inf')], 'points_y': [1.0], 'point_labels': [1]}),
@@ -131,3 +136,10 @@ def test_a_plain_request_lets_the_text_decide():
 def test_a_field_that_cannot_be_used_is_named(field, values):
     with pytest.raises(InvalidRequestError, match=field):
         refine_arguments(Refine.Request(text='a', **values))
+
+
+@pytest.mark.parametrize('seconds', [-1.0, float('nan'), float('inf'), 1e30])
+def test_a_timeout_that_is_no_time_is_refused(seconds):
+    check_timeout(0.0)
+    with pytest.raises(InvalidRequestError, match='timeout_sec'):
+        check_timeout(seconds)

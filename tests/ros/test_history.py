@@ -40,8 +40,9 @@ def test_zero_is_the_newest_frame():
 def test_an_empty_history_has_no_frame_at_all():
     history = history_of()
     assert history.oldest_stamp_ns('front') is None
-    with pytest.raises(NoSuchFrameError):
-        history.find('front', 0)
+    for stamp in (0, 10):
+        with pytest.raises(NoSuchFrameError, match="'front' has no processed frame yet"):
+            history.find('front', stamp)
 
 
 def test_cameras_do_not_mix():

@@ -10,6 +10,7 @@ from rclpy.parameter import Parameter
 
 from ros2_rose.parameter_server import ParameterServer
 from ros2_rose.parameters import (
+    LIVE,
     CameraParameters,
     ParameterError,
     RoseParameters,
@@ -64,6 +65,17 @@ def test_whole_numbers_may_stand_for_floats():
         ('num_threads', 10**9),
         ('num_threads', True),
         ('instruction', 'x' * 1025),
+        ('instruction', '  '),
+        ('instruction', 'red\x1b[0m'),
+        ('instruction', 'line\nbreak'),
+        ('candidates', 'car'),
+        ('candidates', [1]),
+        ('candidates', ['']),
+        ('candidates', ['x' * 65]),
+        ('candidates', ['car', 'tab\tbed']),
+        ('candidates', ['car', 'car']),
+        ('candidates', [str(number) for number in range(257)]),
+        ('self_refine', 1),
         ('min_objectness', float('nan')),
         ('min_objectness', -0.1),
         ('min_objectness', 1.1),
@@ -117,22 +129,35 @@ def test_two_cameras_on_one_topic_are_refused():
 # --- as ROS parameters --------------------------------------------------------------------------
 
 
+class User:
+    """Somebody who works with the parameters, and cannot read the word 'abracadabra'."""
+
+    def __init__(self):
+        self.changes = []
+
+    def check(self, parameters):
+        if 'abracadabra' in parameters.instruction:
+            raise ParameterError('instruction: it cannot be read.')
+
+    def change(self, parameters):
+        self.changes.append(parameters)
+
+
 @pytest.fixture
 def make_server():
     rclpy.init()
     nodes = []
 
-    def make(is_locked=lambda: False, **overrides):
+    def make(configured=lambda: None, **overrides):
         node = LifecycleNode(
             'parameters_under_test',
             parameter_overrides=[
                 Parameter(name.replace('__', '.'), value=value)
                 for name, value in overrides.items()
             ],
-            automatically_declare_parameters_from_overrides=True,
         )
         nodes.append(node)
-        return node, ParameterServer(node, is_locked)
+        return node, ParameterServer(node, configured)
 
     yield make
     for node in nodes:
@@ -189,9 +214,69 @@ def test_other_cameras_can_be_named_later(make_server):
 
 
 def test_locked_parameters_say_when_they_are_read(make_server):
-    node, _ = make_server(is_locked=lambda: True)
+    node, _ = make_server(User)
     [result] = node.set_parameters([Parameter('device', value='cpu')])
     assert not result.successful
     assert 'device is read when the node is configured' in result.reason
     [result] = node.set_parameters([Parameter('use_sim_time', value=True)])
     assert result.successful
+
+
+@pytest.mark.parametrize(
+    ('name', 'value', 'other'),
+    [
+        ('instruction', 'find cars', ''),
+        ('candidates', ['car', 'road'], []),
+        ('self_refine', True, False),
+    ],
+)
+def test_live_parameters_change_at_any_time_and_back(make_server, name, value, other):
+    user = User()
+    node, server = make_server(lambda: user)
+    for wanted in (value, other):
+        [result] = node.set_parameters([Parameter(name, value=wanted)])
+        assert result.successful, result.reason
+        assert getattr(server.read(), name) == wanted
+    assert [getattr(change, name) for change in user.changes] == [value, other]
+    assert name in LIVE
+
+
+def test_the_tools_of_ros_send_an_empty_list_as_one_of_truth_values(make_server):
+    user = User()
+    node, _ = make_server(lambda: user, candidates=['car'])
+    sent = Parameter('candidates', Parameter.Type.BOOL_ARRAY, [])
+    [result] = node.set_parameters([sent])
+    assert result.successful, result.reason
+    assert [change.candidates for change in user.changes] == [[]]
+
+
+def test_a_change_that_is_refused_changes_nothing(make_server):
+    user = User()
+    node, server = make_server(lambda: user)
+    refused = [
+        node.set_parameters_atomically(changes)
+        for changes in (
+            [Parameter('instruction', value='abracadabra')],
+            [Parameter('candidates', value=['a', 'a'])],
+            [Parameter('self_refine', value=True), Parameter('device', value='cpu')],
+        )
+    ]
+    assert not any(result.successful for result in refused)
+    assert 'cannot be read' in refused[0].reason
+    assert 'twice' in refused[1].reason
+    assert 'device is read when the node is configured' in refused[2].reason
+    assert server.read() == parameters_from({})
+    assert user.changes == []
+
+
+def test_an_empty_list_in_a_file_is_an_empty_list(tmp_path):
+    """rclpy reads it as a parameter without a value, and refuses to declare that by itself."""
+    file = tmp_path / 'rose.yaml'
+    file.write_text('/**:\n  ros__parameters:\n    candidates: []\n    self_refine: true\n')
+    rclpy.init(args=['test', '--ros-args', '--params-file', str(file)])
+    node = LifecycleNode('parameters_under_test')
+    parameters = ParameterServer(node, lambda: None).read()
+    node.destroy_node()
+    rclpy.shutdown()
+    assert parameters.candidates == []
+    assert parameters.self_refine

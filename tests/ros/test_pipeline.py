@@ -1,6 +1,7 @@
 """The pipeline: what becomes of a frame, with a scripted model in the place of the real one."""
 
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from ros2_rose import pipeline as pipeline_module
 from ros2_rose.camera_inbox import Frame
 from ros2_rose.conversions import to_time
 from ros2_rose.image_writer import write_image
+from ros2_rose.msg import Segment
 from ros2_rose.parameters import parameters_from
 from ros2_rose.pipeline import Pipeline
 
@@ -36,15 +38,21 @@ class ScriptedSegmenter:
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Event()
-        self.seen = []
+        self.seen, self.asked = [], []
 
-    def segment(self, image, instruction=None):
+    def segment(self, image, instruction=None, *, candidates=()):
         self.seen.append((image.shape, instruction, torch.get_num_threads()))
+        self.asked.append((instruction, tuple(candidates)))
         self.began.set()
         assert self.gate.wait(WAIT_S)
         if not image.any():
             return self.segmentation
         raise RuntimeError('too bright')
+
+    def self_refine(self, segmentation):
+        return segmentation.with_segments(
+            tuple(replace(segment, revision=1) for segment in segmentation.segments)
+        )
 
 
 class Bench:
@@ -59,9 +67,12 @@ class Bench:
         monkeypatch.setattr(pipeline_module.RoseSegmenter, 'from_pretrained', load)
         self.published, self.pictures, self.log = [], [], Log()
         self.pipeline = Pipeline(
-            parameters_from(values), self.published.append, self.show, self.log
+            parameters_from(values), self.check, self.published.append, self.show, self.log
         )
         self.pipeline.worker.start()
+
+    def check(self, parameters):
+        raise AssertionError('whoever changes the parameters asks')
 
     def show(self, record, rgb):
         self.pictures.append(record)
@@ -112,6 +123,37 @@ def test_a_frame_is_published_shown_kept_and_counted(make_bench):
     assert bench.pipeline.history.find('camera', 5) is bench.pictures[0]
     assert bench.segmenter.seen[0][:2] == (RGB.shape, 'find cars')
     assert bench.pipeline.latency.summary().p50_ms > 0
+
+
+def test_the_frame_after_a_change_follows_it_and_says_so(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.offer(1)
+    bench.counts_when_idle()
+    changed = {'instruction': 'find cars', 'candidates': ['car', 'bus'], 'self_refine': True}
+    bench.pipeline.change(parameters_from(changed))
+    bench.offer(2)
+    bench.counts_when_idle()
+    assert bench.segmenter.asked == [(None, ()), ('find cars', ('car', 'bus'))]
+    first, second = bench.published
+    assert (first.prompt, second.prompt) == ('segment', 'segment Candidates: car, bus.')
+    sources = [message.segments[0].source for message in bench.published]
+    assert sources == [Segment.SOURCE_MODEL, Segment.SOURCE_REFINED]
+    assert (second.revision, second.frame_seq) == (0, 1)  # the first answer for its frame
+
+
+def test_a_change_while_a_frame_is_in_work_leaves_that_frame_alone(make_bench):
+    bench = make_bench(candidates=['car'])
+    bench.pipeline.open()
+    bench.segmenter.gate.clear()
+    bench.offer(1)
+    assert bench.segmenter.began.wait(WAIT_S)
+    bench.pipeline.change(parameters_from({'candidates': ['bus'], 'self_refine': True}))
+    bench.segmenter.gate.set()
+    bench.counts_when_idle()
+    [message] = bench.published
+    assert message.prompt == 'segment Candidates: car.'
+    assert message.segments[0].source == Segment.SOURCE_MODEL
 
 
 def test_published_frames_are_numbered_without_gaps(make_bench):

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from ros2_rose.camera_inbox import CameraInbox, Frame
-from ros2_rose.worker import MAX_WAITING_CORRECTIONS, ModelState, ModelWorker
+from ros2_rose.worker import MAX_WAITING_JOBS, ModelState, ModelWorker
 
 WAIT_S = 30.0
 
@@ -140,7 +140,7 @@ def test_more_corrections_than_may_wait_are_refused(make_bench):
     bench.worker.start()
     bench.offer(1, 'f')
     assert bench.started.wait(WAIT_S)
-    waiting = [bench.correction(number) for number in range(MAX_WAITING_CORRECTIONS)]
+    waiting = [bench.correction(number) for number in range(MAX_WAITING_JOBS)]
     assert all(bench.worker.submit(correction) for correction in waiting)
     assert not bench.worker.submit(bench.correction('too many'))
     bench.worker.withdraw(waiting[0])

@@ -1,152 +1,19 @@
-"""The service: every request gets exactly one answer, whatever the model does meanwhile.
-
-The service is the real one over real DDS; the model is scripted, for a real one cannot be told to
-hang.
-"""
+"""Corrections: every request gets exactly one answer, whatever the model does meanwhile."""
 
 import threading
-from dataclasses import replace
 
 import pytest
-import rclpy
-from rclpy.context import Context
-from rclpy.executors import SingleThreadedExecutor
 from std_msgs.msg import Header
 
 from ros2_rose.camera_inbox import CameraInbox
 from ros2_rose.conversions import to_nanoseconds, to_time
-from ros2_rose.history import FrameHistory, FrameRecord
-from ros2_rose.refine_service import RefineService, RefineSession
+from ros2_rose.history import FrameRecord
 from ros2_rose.srv import Refine
-from ros2_rose.worker import MAX_WAITING_CORRECTIONS, ModelState, ModelWorker
-from rose_model.errors import (
-    InvalidRequestError,
-    NotUnderstoodError,
-    RefinementRejectedError,
-    TextTooLongError,
-)
-from rose_model.records import Refinement, RefinementCase
+from ros2_rose.worker import MAX_WAITING_JOBS, ModelState, ModelWorker
 
 WAIT_S = 30.0
 STAMP_NS = 5_000_000_007
 CODES = Refine.Response
-
-
-class Quiet:
-    def info(self, message, **options):
-        pass
-
-    error = info
-
-
-ERRORS = {
-    'not understood': NotUnderstoodError('nothing like it'),
-    'rejected': RefinementRejectedError('an empty mask'),
-    'invalid': InvalidRequestError('outside of the image'),
-    'too many tokens': TextTooLongError('200 tokens'),
-    'crash': RuntimeError('out of memory'),
-}
-
-
-class ScriptedSegmenter:
-    """Raises what its text names, else gives the segment the text as its name; waits at a gate."""
-
-    name = 'scripted@0'
-
-    def __init__(self):
-        self.gate = threading.Event()
-        self.gate.set()
-        self.began = threading.Event()
-        self.texts = []
-
-    def refine(self, segmentation, text, *, segment_id, target, points):
-        self.texts.append(text)
-        self.began.set()
-        assert self.gate.wait(WAIT_S)
-        if text in ERRORS:
-            raise ERRORS[text]
-        old = segmentation.find(segment_id)
-        changed = replace(old, category=text, revision=old.revision + 1)
-        rest = tuple(segment for segment in segmentation.segments if segment is not old)
-        return Refinement(
-            RefinementCase.CATEGORY,
-            (changed,),
-            ('9',),
-            segmentation.with_segments((*rest, changed)),
-        )
-
-
-class Bench:
-    """A server node with the service, and a client node, each with an executor of its own."""
-
-    def __init__(self, segmentation):
-        self.context = Context()
-        rclpy.init(context=self.context)
-        self.server = rclpy.create_node('rose', context=self.context)
-        self.service = RefineService(self.server)
-        self.server_executor = SingleThreadedExecutor(context=self.context)
-        self.server_executor.add_node(self.server)
-        self.thread = threading.Thread(target=self.server_executor.spin, daemon=True)
-        self.thread.start()
-
-        self.client_node = rclpy.create_node('client', context=self.context)
-        self.client = self.client_node.create_client(Refine, '/rose/refine')
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.client_node)
-        assert self.client.wait_for_service(WAIT_S)
-
-        self.segmenter = ScriptedSegmenter()
-        self.history = FrameHistory(['front'], 3)
-        header = Header(stamp=to_time(STAMP_NS), frame_id='optical')
-        self.history.add(FrameRecord('front', header, STAMP_NS, 0, segmentation))
-        self.worker = ModelWorker(
-            lambda: self.segmenter, CameraInbox(['front']), lambda *_: None, Quiet()
-        )
-        self.published = []
-
-    def open(self, camera_names=('front',)):
-        self.worker.start()
-        ready = threading.Event()
-        assert self.worker.submit(lambda segmenter: ready.set())
-        assert ready.wait(WAIT_S)
-        self.service.open(
-            RefineSession(
-                self.worker,
-                self.history,
-                camera_names,
-                WAIT_S,
-                lambda record, segmenter: self.published.append(record),
-            )
-        )
-
-    def send(self, text='bus', **fields):
-        fields = {'segment_id': '1', 'header': Header(stamp=to_time(STAMP_NS)), **fields}
-        return self.client.call_async(Refine.Request(text=text, **fields))
-
-    def answer(self, future):
-        self.executor.spin_until_future_complete(future, timeout_sec=WAIT_S)
-        assert future.done(), 'no answer'
-        return future.result()
-
-    def ask(self, text='bus', **fields):
-        return self.answer(self.send(text, **fields))
-
-    def shut_down(self):
-        self.segmenter.gate.set()
-        self.worker.stop()
-        self.server_executor.shutdown()
-        self.thread.join(WAIT_S)
-        self.executor.shutdown()
-        self.server.destroy_node()
-        self.client_node.destroy_node()
-        rclpy.shutdown(context=self.context)
-
-
-@pytest.fixture
-def bench(make_segment, make_segmentation):
-    bench = Bench(make_segmentation(make_segment('1'), make_segment('2', box=(0, 0, 8, 6))))
-    yield bench
-    bench.shut_down()
 
 
 def test_a_correction_answers_with_what_changed_and_is_kept(bench):
@@ -250,10 +117,10 @@ def test_an_inactive_node_says_so(bench):
 def test_a_loading_model_is_not_active(bench):
     loaded = threading.Event()
     worker = ModelWorker(
-        lambda: (loaded.wait(WAIT_S), bench.segmenter)[1], CameraInbox([]), None, Quiet()
+        lambda: (loaded.wait(WAIT_S), bench.segmenter)[1], CameraInbox([]), None, bench.log
     )
     worker.start()
-    bench.service.open(RefineSession(worker, bench.history, ('front',), WAIT_S, None))
+    bench.open_with(worker)
     answer = bench.ask()
     loaded.set()
     worker.stop()
@@ -266,11 +133,11 @@ def test_requests_beyond_the_queue_are_busy_at_once_and_the_others_are_served(be
     bench.segmenter.gate.clear()
     in_work = bench.send('0')
     assert bench.segmenter.began.wait(WAIT_S)
-    futures = [bench.send(str(number)) for number in range(1, MAX_WAITING_CORRECTIONS + 4)]
-    refused = [bench.answer(future) for future in futures[MAX_WAITING_CORRECTIONS:]]
+    futures = [bench.send(str(number)) for number in range(1, MAX_WAITING_JOBS + 4)]
+    refused = [bench.answer(future) for future in futures[MAX_WAITING_JOBS:]]
     assert {answer.code for answer in refused} == {CODES.BUSY}
     bench.segmenter.gate.set()
-    served = [bench.answer(future) for future in (in_work, *futures[:MAX_WAITING_CORRECTIONS])]
+    served = [bench.answer(future) for future in (in_work, *futures[:MAX_WAITING_JOBS])]
     assert {answer.code for answer in served} == {CODES.OK}
     assert bench.segmenter.texts == ['0', '1', '2', '3', '4']
 
@@ -299,7 +166,7 @@ def test_deactivation_answers_those_that_wait(bench):
     futures = [bench.send('0'), bench.send('1')]
     assert bench.segmenter.began.wait(WAIT_S)
     bench.answer(bench.send(''))  # answered in order: both requests have arrived by now
-    bench.server_executor.create_task(bench.service.close)
+    bench.server_executor.create_task(bench.close)
     answers = [bench.answer(future) for future in futures]
     assert {answer.code for answer in answers} == {CODES.NOT_ACTIVE}
 

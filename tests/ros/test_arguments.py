@@ -1,0 +1,35 @@
+"""Arguments of the process: each that cannot be used is said in one line."""
+
+import pytest
+import rclpy
+
+from ros2_rose.arguments import ArgumentError, init_ros
+
+
+@pytest.fixture(autouse=True)
+def ros_ends():
+    yield
+    rclpy.try_shutdown()
+
+
+def test_arguments_of_ros_are_taken():
+    init_ros(['rose_node', '--ros-args', '-p', 'model:=nano', '--log-level', 'warn', '--'])
+    assert rclpy.ok()
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['--ros-args', '--params-file', '/no/such.yaml'], '/no/such.yaml'),
+        (['--params-file', 'rose.yaml'], 'behind --ros-args'),
+        (['--ros-args', '--parameters', 'rose.yaml'], '--parameters'),
+        (['--ros-args', '-p', 'model'], 'model'),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_named_in_one_line(arguments, words):
+    with pytest.raises(ArgumentError) as caught:
+        init_ros(['rose_node', *arguments])
+    text = str(caught.value)
+    assert words in text
+    assert '\n' not in text
+    assert '.c:' not in text
