@@ -1,53 +1,44 @@
-"""Masks and names on unseen procedural streets, at the node's own thresholds."""
+"""The procedural test scenes: which they are, what they hold, and all figures on them."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from rose_model.config import RoseConfig
-from rose_model.data.sample import LabelledRegion, Sample
-from rose_model.data.streets import render_scene
-from rose_model.evaluation.matching import iou_matrix, match_greedily
-from rose_model.records import Segment, Segmentation
+from rose_model.data.sample import Sample
+from rose_model.data.street_backdrop import STUFF
+from rose_model.data.streets import ALL_PAIRS, SEEN_PAIRS, Pairs, render_scene
+from rose_model.evaluation.counting import Counting
+from rose_model.evaluation.figures import Figures
+from rose_model.evaluation.found import FoundRegions
+from rose_model.evaluation.frames import LARGE_PATCHES, Evaluable, FirstFrames, Part, measure
+from rose_model.evaluation.instance import InstanceAp
+from rose_model.evaluation.labels import CorrectedLabels, StatedLabels
+from rose_model.evaluation.naming import Naming, NearestNaming
+from rose_model.evaluation.refer import Referring
+from rose_model.evaluation.refine import MaskRefinement
+from rose_model.evaluation.semantic import StuffIou
+from rose_model.evaluation.triggers import TriggeredRefinement
 
 FIRST_TEST_SCENE = 1_000_000
-"""Test scenes are numbered from here, validation from 2,000,000, training from 10,000,000."""
+FIRST_VALIDATION_SCENE = 2_000_000
+"""Scenes of training are numbered from 10,000,000 on."""
+FIRST_SCENES = {'test': FIRST_TEST_SCENE, 'validation': FIRST_VALIDATION_SCENE}
 TEST_SIZE = (480, 640)
-MATCH_IOU = 0.5
-LARGE_PATCHES = 9
-"""A thing counts as large where its visible mask covers the area of 3 x 3 patches."""
-GROUPS = ('things', 'small_things', 'stuff')
+THINGS = (2, 8)
+CROWDED_THINGS = (9, 14)
+"""More things than a scene of training ever has."""
 
-
-@dataclass
-class GroupCounts:
-    """Counts of one group: labelled regions, predicted segments, and what the found got right."""
-
-    regions: int = 0
-    predicted: int = 0
-    found: int = 0
-    correct_predictions: int = 0
-    name_exact: int = 0
-    noun_exact: int = 0
-    attribute_exact: int = 0
-    iou_of_found: float = 0.0
-
-    def figures(self) -> dict[str, float | int]:
-        """Shares in [0, 1]; 0 where there is nothing to count."""
-        return {
-            'regions': self.regions,
-            'predicted': self.predicted,
-            'recall50': _share(self.found, self.regions),
-            'precision50': _share(self.correct_predictions, self.predicted),
-            'name_exact': _share(self.name_exact, self.found),
-            'noun_exact': _share(self.noun_exact, self.found),
-            'attribute_exact': _share(self.attribute_exact, self.found),
-            'mean_iou_of_found': _share(self.iou_of_found, self.found),
-        }
+COUNTED_SCENES = 200
+NEAREST_SCENES = 100
+REFINED_SCENES = 200
+TRIGGERED_SCENES = 150
+STATED_SCENES = 150
+CORRECTED_SCENES = 300
+"""How many of the first scenes the parts look at that ask the model several times a scene."""
 
 
 @dataclass
@@ -91,68 +82,45 @@ class SceneStatistics:
 
 
 def evaluate_streets(
-    segment: Callable[[np.ndarray[tuple[int, ...], np.dtype[np.uint8]]], Segmentation],
-    config: RoseConfig,
-    scenes: Iterable[int],
-) -> dict[str, object]:
-    """Figures by group, and the statistics of the scenes.
+    segmenter: Evaluable, scenes: Iterable[int], things: tuple[int, int] = THINGS
+) -> tuple[Figures, SceneStatistics]:
+    """All figures on the scenes of those numbers, and what the scenes hold.
 
-    A thing is looked for among predicted things, a stuff region among predicted stuff.
-    ``recall50`` is the share of a group's regions found with an IoU of at least 0.5;
-    ``precision50`` the share of its predictions that lie so on any region of their kind; names
-    are judged on the found.
+    ``things``: how many there are in a scene, at least and at most.
     """
-    groups = {name: GroupCounts() for name in GROUPS}
     statistics = SceneStatistics()
-    for number in scenes:
-        sample = render_scene(number, TEST_SIZE)
-        least_large = LARGE_PATCHES * sample.index_map.size / config.vision.grid_size**2
-        statistics.add(sample, least_large)
-        predicted = segment(sample.image).segments
-        for is_thing in (True, False):
-            chosen = [item for item in predicted if item.is_thing == is_thing]
-            _count_kind(groups, sample, chosen, is_thing, least_large)
-    return {
-        **{name: counts.figures() for name, counts in groups.items()},
-        'scenes': statistics.figures(),
-    }
+    least = LARGE_PATCHES / segmenter.config.vision.grid_size**2
+
+    def samples() -> Iterator[tuple[int, Sample]]:
+        for number in scenes:
+            sample = render_scene(number, TEST_SIZE, things=things)
+            statistics.add(sample, least * sample.index_map.size)
+            yield number, sample
+
+    return measure(segmenter, samples(), street_parts(segmenter)), statistics
 
 
-def _count_kind(
-    groups: dict[str, GroupCounts],
-    sample: Sample,
-    segments: list[Segment],
-    is_thing: bool,
-    least_large: float,
-) -> None:
-    def group(area: float) -> GroupCounts:
-        if not is_thing:
-            return groups['stuff']
-        return groups['things' if area >= least_large else 'small_things']
-
-    iou = iou_matrix(segments, sample)
-    kind = np.array([region.is_thing == is_thing for region in sample.regions], bool)
-    matched = match_greedily(iou * kind, [item.objectness for item in segments], MATCH_IOU)
-    for index in np.flatnonzero(kind).tolist():
-        group(float(sample.mask(index).sum())).regions += 1
-    for row, (item, index) in enumerate(zip(segments, matched.tolist(), strict=True)):
-        group(item.area).predicted += 1
-        if index < 0:
-            continue
-        group(item.area).correct_predictions += 1
-        _count_found(
-            group(float(sample.mask(index).sum())), sample.regions[index], item, iou[row, index]
-        )
+def street_parts(segmenter: Evaluable) -> list[Part]:
+    """Every part of the evaluation, for names of streets."""
+    seen, every = names_of(SEEN_PAIRS), names_of(ALL_PAIRS)
+    return [
+        InstanceAp(),
+        FoundRegions(),
+        StuffIou(STUFF),
+        Naming((*every, *STUFF)),
+        FirstFrames(NearestNaming(segmenter, (*every, *STUFF)), NEAREST_SCENES),
+        Referring(segmenter),
+        FirstFrames(MaskRefinement(segmenter), REFINED_SCENES),
+        FirstFrames(TriggeredRefinement(segmenter), TRIGGERED_SCENES),
+        FirstFrames(StatedLabels(segmenter, seen), STATED_SCENES),
+        FirstFrames(CorrectedLabels(segmenter, seen), CORRECTED_SCENES),
+        FirstFrames(Counting(segmenter), COUNTED_SCENES),
+    ]
 
 
-def _count_found(
-    counts: GroupCounts, region: LabelledRegion, segment: Segment, iou: float
-) -> None:
-    counts.found += 1
-    counts.iou_of_found += float(iou)
-    counts.name_exact += segment.category == region.name
-    counts.noun_exact += segment.category.endswith(region.noun)
-    counts.attribute_exact += segment.category.split(' ')[0] == region.name.split(' ')[0]
+def names_of(pairs: Pairs) -> tuple[str, ...]:
+    """The full names of the things that those pairs allow."""
+    return tuple(f'{word} {noun}' for noun, words in pairs.items() for word in words)
 
 
 def _share(part: float, whole: float) -> float:

@@ -1,0 +1,66 @@
+"""When two names mean the same: plural forms and a small table of synonyms."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+
+SYNONYMS: Mapping[str, str] = MappingProxyType(
+    {
+        'automobile': 'car',
+        'bike': 'bicycle',
+        'cycle': 'bicycle',
+        'house': 'building',
+        'human': 'person',
+        'lawn': 'grass',
+        'lorry': 'truck',
+        'pedestrian': 'person',
+        'puppy': 'dog',
+        'sidewalk': 'pavement',
+        'street': 'road',
+        'traffic cone': 'cone',
+        'traffic signal': 'traffic light',
+        'traffic sign': 'sign',
+    }
+)
+"""Nouns of street scenes in the singular, and the one that stands for them."""
+
+_ATTRIBUTES = MappingProxyType({'grey': 'gray', 'stripy': 'striped', 'violet': 'purple'})
+_IRREGULAR = MappingProxyType({'buses': 'bus', 'people': 'person'})
+_SIBILANTS = ('sses', 'xes', 'zes', 'ches', 'shes')
+
+
+def singular(word: str) -> str:
+    """A noun without the ending of a regular plural: ``'buses'`` gives ``'bus'``."""
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith('ies') and len(word) > 4:
+        return word[:-3] + 'y'
+    if word.endswith(_SIBILANTS):
+        return word[:-2]
+    if word.endswith('s') and not word.endswith(('ss', 'us', 'is')):
+        return word[:-1]
+    return word
+
+
+def normalise(name: str) -> str:
+    """Lower case, no underscores, the last word in the singular, synonyms replaced.
+
+    ``'Red_automobiles'`` gives ``'red car'``.
+    """
+    words = name.lower().replace('_', ' ').split()
+    if not words:
+        return ''
+    words[-1] = singular(words[-1])
+    for length in (2, 1):
+        last = ' '.join(words[-length:])
+        if last in SYNONYMS:
+            words[-length:] = SYNONYMS[last].split()
+            break
+    return ' '.join(_ATTRIBUTES.get(word, word) for word in words)
+
+
+def noun_among(name: str, nouns: Collection[str]) -> str | None:
+    """The longest of ``nouns`` that a name is, or ends with: ``'red car'`` gives ``'car'``."""
+    fitting = [noun for noun in nouns if name == noun or name.endswith(f' {noun}')]
+    return max(fitting, key=len, default=None)

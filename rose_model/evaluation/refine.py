@@ -1,0 +1,199 @@
+"""Does a sentence mend a mask, and does its text matter: refinement of masks with known faults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rose_model.data.defective_masks import defective_mask, mask_iou
+from rose_model.data.sample import Sample
+from rose_model.errors import RefinementError
+from rose_model.evaluation.figures import Figures, Tally
+from rose_model.evaluation.frames import Frame, Refines
+from rose_model.instructions import REFINEMENTS, with_box
+from rose_model.postprocess import crop_mask
+from rose_model.records import (
+    Refinement,
+    RefinementCase,
+    RefineTarget,
+    Segment,
+    Segmentation,
+)
+
+THINGS_PER_FRAME = 2
+BINS = {'low': (0.0, 0.5), 'middle': (0.5, 0.75), 'high': (0.75, 1.01)}
+"""Ranges of the IoU before, for the gain by the size of the fault."""
+_DRAWS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """What became of one damaged mask, as IoU with the truth.
+
+    ``before``: of the damaged mask; ``right`` and ``wrong``: after a sentence with the right name
+    and one with another region's, the mask and its box given; ``right_box`` and ``wrong_box``: the
+    same without a mask, the true box given.  A correction that is refused changes nothing.
+    ``shifted``: the mask after the right sentence overlaps another thing more than its own.
+    """
+
+    before: float
+    right: float
+    wrong: float
+    right_box: float
+    wrong_box: float
+    shifted: bool
+
+
+class MaskRefinement:
+    """Gains in mean IoU over damaged masks of up to two large things a frame.
+
+    ``refine_gain``, ``refine_gain_wrong_text``: with the mask and its box, by the right and by a
+    wrong name in the same sentence; ``refine_gain_box_only``, ``refine_gain_box_only_wrong_text``:
+    without the mask, the box given.  ``refine_right_minus_wrong`` and
+    ``refine_right_minus_wrong_box_only`` pair the two item by item.  ``refine_harm``: share made
+    worse by the right sentence; ``refine_target_shift``: share moved to another thing.
+    """
+
+    def __init__(self, segmenter: Refines) -> None:
+        self._segmenter = segmenter
+        self._tally = Tally()
+
+    def add(self, frame: Frame) -> None:
+        """Damage and mend masks of one frame."""
+        rng = frame.rng(_DRAWS)
+        things = rng.permutation(np.array(frame.large_things, int)).tolist()
+        drawn = [(index, another_name(frame.sample, index, rng)) for index in things]
+        usable = [(index, wrong) for index, wrong in drawn if wrong is not None]
+        trials = [
+            self._try(frame, index, wrong, rng) for index, wrong in usable[:THINGS_PER_FRAME]
+        ]
+        self._tally.add_items(
+            {
+                'refine_iou_before': (item.before for item in trials),
+                'refine_gain': (item.right - item.before for item in trials),
+                'refine_gain_wrong_text': (item.wrong - item.before for item in trials),
+                'refine_gain_box_only': (item.right_box - item.before for item in trials),
+                'refine_gain_box_only_wrong_text': (
+                    item.wrong_box - item.before for item in trials
+                ),
+                'refine_right_minus_wrong': (item.right - item.wrong for item in trials),
+                'refine_right_minus_wrong_box_only': (
+                    item.right_box - item.wrong_box for item in trials
+                ),
+                'refine_harm': (item.right < item.before for item in trials),
+                'refine_target_shift': (item.shifted for item in trials),
+            }
+        )
+        for name, (low, high) in BINS.items():
+            chosen = [item.right - item.before for item in trials if low <= item.before < high]
+            self._tally.add_items({f'refine_gain_{name}': chosen})
+
+    def _try(self, frame: Frame, index: int, wrong: str, rng: np.random.Generator) -> Trial:
+        truth, name = frame.sample.mask(index), frame.sample.regions[index].name
+        damaged = defective_mask(truth, rng)
+        sentence = str(rng.choice(REFINEMENTS[RefinementCase.MASK]))
+        missed = str(rng.choice(REFINEMENTS[RefinementCase.MISSED]))
+        before = mask_iou(damaged, truth)
+        segmentation = with_mask(frame, damaged, name)
+        right, wrong_mask = (
+            self._mend(segmentation, sentence.format(category=word)) for word in (name, wrong)
+        )
+        box = box_in_shares(truth)
+        right_box, wrong_box = (
+            self._find(frame, with_box(missed.format(category=word), box))
+            for word in (name, wrong)
+        )
+        return Trial(
+            before=before,
+            right=before if right is None else mask_iou(right, truth),
+            wrong=before if wrong_mask is None else mask_iou(wrong_mask, truth),
+            right_box=before if right_box is None else mask_iou(right_box, truth),
+            wrong_box=before if wrong_box is None else mask_iou(wrong_box, truth),
+            shifted=right is not None and _is_elsewhere(right, frame.sample, index),
+        )
+
+    def _mend(self, segmentation: Segmentation, text: str) -> NDArray[np.bool_] | None:
+        damaged = segmentation.segments[0]
+        try:
+            answer = self._segmenter.refine(
+                segmentation, text, segment_id=damaged.id, target=RefineTarget.MASK
+            )
+        except RefinementError:
+            return None
+        return _mask_of(answer)
+
+    def _find(self, frame: Frame, text: str) -> NDArray[np.bool_] | None:
+        empty = replace(frame.segmentation, segments=())
+        try:
+            return _mask_of(self._segmenter.refine(empty, text))
+        except RefinementError:
+            return None
+
+    def figures(self) -> Figures:
+        """Means over all trials."""
+        return self._tally.figures()
+
+
+def another_name(sample: Sample, index: int, rng: np.random.Generator) -> str | None:
+    """The name of another region of the image, of another noun if there is one; ``None`` where
+    all regions have the same name.
+    """
+    mine = sample.regions[index]
+    others = [region for region in sample.regions if region.name != mine.name]
+    strangers = [region for region in others if region.noun != mine.noun]
+    pool = strangers or others
+    return pool[int(rng.integers(len(pool)))].name if pool else None
+
+
+def with_mask(frame: Frame, mask: NDArray[np.bool_], name: str) -> Segmentation:
+    """The frame with one segment alone, as if the model had predicted this mask and this name.
+
+    ``mask``: bool ``[H, W]``, not empty.
+    """
+    crop = crop_mask(mask)
+    if crop is None:
+        raise ValueError('The mask is empty; a segment needs at least one pixel.')
+    grid = frame.segmentation.context.geometry.grid_size
+    rows, columns = np.nonzero(mask)
+    row = int((rows.mean() + 0.5) / mask.shape[0] * grid)
+    column = int((columns.mean() + 0.5) / mask.shape[1] * grid)
+    segment = Segment(
+        id='1',
+        category=name,
+        category_score=1.0,
+        objectness=1.0,
+        mask_score=1.0,
+        is_thing=True,
+        box_xyxy=crop.box_xyxy,
+        mask=crop.mask,
+        patch=row * grid + column,
+    )
+    return replace(frame.segmentation, segments=(segment,))
+
+
+def box_in_shares(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """The tight box (x1, y1, x2, y2) of a mask that is not empty, in shares of the image."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = mask.shape
+    return (
+        float(columns[0] / width),
+        float(rows[0] / height),
+        float((columns[-1] + 1) / width),
+        float((rows[-1] + 1) / height),
+    )
+
+
+def _mask_of(answer: Refinement) -> NDArray[np.bool_]:
+    return answer.changed[0].full_mask(answer.segmentation.original_size)
+
+
+def _is_elsewhere(mask: NDArray[np.bool_], sample: Sample, index: int) -> bool:
+    """Whether a mask overlaps another thing by a higher IoU than its own."""
+    own = mask_iou(mask, sample.mask(index))
+    return any(
+        mask_iou(mask, sample.mask(other)) > own
+        for other, region in enumerate(sample.regions)
+        if region.is_thing and other != index
+    )

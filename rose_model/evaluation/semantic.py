@@ -1,0 +1,132 @@
+"""Mean IoU of classes: one confusion matrix over the whole split."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rose_model.evaluation.bootstrap import percentile_interval, resample_weights
+from rose_model.evaluation.figures import Figure, Figures
+from rose_model.evaluation.frames import Frame
+from rose_model.evaluation.names import noun_among
+from rose_model.records import Segmentation
+
+UNPREDICTED, UNMAPPED = -1, -2
+"""Pixels of no segment, and those of a segment whose name stands for none of the classes."""
+
+ClassOf = Callable[[str], int]
+"""The class of a name, or ``UNMAPPED``."""
+
+
+def paint(segmentation: Segmentation, class_of: ClassOf) -> NDArray[np.int64]:
+    """The class of each pixel, int64 ``[H, W]``: segments from the largest to the smallest, so
+    that what lies in front of something is seen.
+    """
+    painted = np.full(segmentation.original_size, UNPREDICTED, np.int64)
+    for segment in sorted(segmentation.segments, key=lambda item: item.area, reverse=True):
+        x1, y1, x2, y2 = segment.box_xyxy
+        painted[y1:y2, x1:x2][segment.mask] = class_of(segment.category)
+    return painted
+
+
+def by_table(classes: Sequence[str], synonyms: Mapping[str, str]) -> ClassOf:
+    """Names to classes: the class that a name is or ends with, else that of a synonym it is or
+    ends with.
+    """
+    number = {name: index for index, name in enumerate(classes)}
+
+    def class_of(name: str) -> int:
+        noun = noun_among(name.lower(), number)
+        if noun is None:
+            synonym = noun_among(name.lower(), synonyms)
+            noun = None if synonym is None else synonyms[synonym]
+        return UNMAPPED if noun is None else number[noun]
+
+    return class_of
+
+
+class Confusion:
+    """Counts of pixels by predicted and true class, image by image.
+
+    Pixels whose truth is no class are dropped.  Labelled pixels of no segment, or of a segment of
+    another name, stay in the union of their class: nobody is forgiven for predicting nothing.
+    """
+
+    def __init__(self, classes: int) -> None:
+        self._classes = classes
+        self._matrices: list[NDArray[np.int64]] = []
+
+    def add(self, predicted: NDArray[np.int64], truth: NDArray[np.integer]) -> None:
+        """One image.  ``predicted``: classes or a negative number; ``truth``: classes, or any
+        other number where nothing is labelled; both ``[H, W]``.
+        """
+        count = self._classes
+        labelled = (truth >= 0) & (truth < count)
+        guess = predicted[labelled]
+        guess = np.where(guess < 0, count, guess)
+        codes = guess * count + truth[labelled].astype(np.int64)
+        matrix = np.bincount(codes, minlength=(count + 1) * count)
+        self._matrices.append(matrix.reshape(count + 1, count).astype(np.int64))
+
+    def iou(self) -> NDArray[np.float64]:
+        """IoU of each class over all images, NaN for a class that never occurs: ``[C]``."""
+        total = np.sum(self._matrices, axis=0) if self._matrices else self._empty()
+        return _class_iou(total[None].astype(np.float64))[0]
+
+    def mean_iou(self) -> Figure:
+        """Mean over the classes that occur in the ground truth, and the images it rests on."""
+        values = self.iou()
+        if np.isnan(values).all():
+            return Figure(math.nan, math.nan, math.nan, len(self._matrices))
+        weights = resample_weights(len(self._matrices))
+        flat = np.reshape(self._matrices, (len(self._matrices), -1)).astype(np.float64)
+        drawn = _class_iou((weights @ flat).reshape(-1, self._classes + 1, self._classes))
+        means = _mean_of_known(drawn)
+        return Figure(float(np.nanmean(values)), *percentile_interval(means), len(self._matrices))
+
+    def _empty(self) -> NDArray[np.int64]:
+        return np.zeros((self._classes + 1, self._classes), np.int64)
+
+
+def _class_iou(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU ``[R, C]`` from confusion matrices ``[R, C + 1, C]``, NaN where a class is not there."""
+    inside = np.diagonal(matrices[:, :-1], axis1=1, axis2=2)
+    true = matrices.sum(axis=1)
+    union = true + matrices[:, :-1].sum(axis=2) - inside
+    iou = np.full(inside.shape, np.nan)
+    np.divide(inside, union, out=iou, where=true > 0)
+    return iou
+
+
+def _mean_of_known(iou: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean over classes ``[R]`` of IoU ``[R, C]``, NaN where none is known."""
+    known = np.isfinite(iou)
+    count = known.sum(axis=1)
+    mean = np.full(len(iou), np.nan)
+    np.divide(np.where(known, iou, 0).sum(axis=1), count, out=mean, where=count > 0)
+    return mean
+
+
+class StuffIou:
+    """``stuff_miou``: mean IoU of the stuff classes, on pixels whose truth is stuff."""
+
+    def __init__(self, classes: Sequence[str]) -> None:
+        self._number = {name: index for index, name in enumerate(classes)}
+        self._class_of = by_table(classes, {})
+        self._confusion = Confusion(len(classes))
+
+    def add(self, frame: Frame) -> None:
+        """Paint one frame and compare."""
+        number = np.full(256, -1, np.int64)
+        for index, region in enumerate(frame.sample.regions):
+            if not region.is_thing:
+                number[index] = self._number[region.noun]
+        truth = number[frame.sample.index_map]
+        self._confusion.add(paint(frame.segmentation, self._class_of), truth)
+
+    def figures(self) -> Figures:
+        """The mean over the classes that occur."""
+        return {'stuff_miou': self._confusion.mean_iou()}

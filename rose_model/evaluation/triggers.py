@@ -1,0 +1,129 @@
+"""What refinement gains on the model's own predictions, by who asks for it: nobody, the model
+itself, or somebody who knows the truth (paper, A.1).
+
+The last is an upper bound: what is refined, and by which words, is chosen from the ground truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rose_model.errors import RefinementError
+from rose_model.evaluation.figures import Figures, Tally
+from rose_model.evaluation.frames import MATCH_IOU, Frame, Refines
+from rose_model.evaluation.instance import InstanceAp
+from rose_model.evaluation.matching import iou_matrix
+from rose_model.instructions import REFINEMENTS
+from rose_model.records import RefinementCase, RefineTarget, Segment, Segmentation
+
+MOST_REFINED = 10
+"""Predictions that are refined in an image (paper, A.1)."""
+TRIGGERS = ('none', 'self', 'oracle')
+_DRAWS = 3
+
+
+class TriggeredRefinement:
+    """For each trigger ``ap50_*`` and ``named_ap50_*`` of the things before and after, on the same
+    frames; ``refine_gain_self`` and ``refine_gain_oracle``: gain in mean IoU over all predicted
+    things that overlap a thing, each compared with the one that it overlapped most before.
+
+    ``refine_harm_self`` and ``refine_harm_oracle``: share of those whose mask changed and that got
+    worse.
+    """
+
+    def __init__(self, segmenter: Refines) -> None:
+        self._segmenter = segmenter
+        self._tally = Tally()
+        self._precision = {trigger: InstanceAp() for trigger in TRIGGERS}
+
+    def add(self, frame: Frame) -> None:
+        """Refine one frame by either trigger."""
+        refined = {
+            'self': self._segmenter.self_refine(frame.segmentation),
+            'oracle': oracle_refine(self._segmenter, frame),
+        }
+        things = frame.predicted(is_thing=True)
+        iou, best = _best_matches(things, frame)
+        self._precision['none'].add(frame)
+        for trigger, segmentation in refined.items():
+            self._precision[trigger].add(replace(frame, segmentation=segmentation))
+            changed = [segmentation.find(segment.id) for segment in things]
+            after = _iou_with(changed, best, frame)
+            matched = iou > 0
+            touched = [
+                new is None or new.revision != old.revision
+                for old, new in zip(things, changed, strict=True)
+            ]
+            worse = (after < iou)[matched & np.array(touched, bool)]
+            self._tally.add_items(
+                {
+                    f'refine_gain_{trigger}': (after - iou)[matched].tolist(),
+                    f'refine_harm_{trigger}': worse.tolist(),
+                }
+            )
+
+    def figures(self) -> Figures:
+        """Gains, and precision by trigger."""
+        figures = self._tally.figures()
+        for trigger, precision in self._precision.items():
+            measured = precision.figures()
+            for key in ('ap50', 'named_ap50'):
+                figures[f'{key}_{trigger}'] = measured[key]
+        return figures
+
+
+def oracle_refine(segmenter: Refines, frame: Frame) -> Segmentation:
+    """The frame after its ten most objective things with an IoU below 0.5 were corrected.
+
+    A thing with the right name gets a mask sentence, another one a category sentence that names
+    the wrong name.  The box in the text is the predicted one, as whenever a segment is corrected;
+    the paper does not say whose it takes.  A correction that is refused changes nothing.
+    """
+    rng = frame.rng(_DRAWS)
+    things = frame.predicted(is_thing=True)
+    iou, best = _best_matches(things, frame)
+    poor = [row for row in range(len(things)) if 0 < iou[row] < MATCH_IOU]
+    poor.sort(key=lambda row: -things[row].objectness)
+    current = frame.segmentation
+    for row in poor[:MOST_REFINED]:
+        segment = things[row]
+        is_right = segment.category == frame.sample.regions[best[row]].name
+        case = RefinementCase.MASK if is_right else RefinementCase.CATEGORY
+        target = RefineTarget.MASK if is_right else RefineTarget.BOTH
+        text = str(rng.choice(REFINEMENTS[case])).format(category=segment.category)
+        try:
+            answer = segmenter.refine(current, text, segment_id=segment.id, target=target)
+        except RefinementError:
+            continue
+        current = answer.segmentation
+    return current
+
+
+def _best_matches(
+    things: Sequence[Segment], frame: Frame
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """The highest IoU of each predicted thing with a true one, and the index of that region; 0
+    and 0 where it overlaps none.
+    """
+    kind = np.array([region.is_thing for region in frame.sample.regions], bool)
+    iou = iou_matrix(things, frame.sample) * kind
+    if not iou.size:
+        return np.zeros(len(things)), np.zeros(len(things), np.int64)
+    return iou.max(axis=1), iou.argmax(axis=1)
+
+
+def _iou_with(
+    segments: Sequence[Segment | None], regions: NDArray[np.int64], frame: Frame
+) -> NDArray[np.float64]:
+    """IoU of each segment with its region ``[N]``, 0 where the segment is gone."""
+    result = np.zeros(len(segments))
+    if not frame.sample.regions:
+        return result
+    for row, segment in enumerate(segments):
+        if segment is not None:
+            result[row] = iou_matrix([segment], frame.sample)[0, regions[row]]
+    return result

@@ -1,0 +1,160 @@
+"""Classes by generated names and by candidates, and steadiness over a film."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from rose_model.data.camvid import CLASSES, IGNORE
+from rose_model.data.sample import LabelledRegion, Sample
+from rose_model.evaluation.camvid import SYNONYMS, evaluate_camvid
+from rose_model.evaluation.coco import evaluate_coco
+from rose_model.evaluation.figures import Figure
+from rose_model.evaluation.report import conditions_record, figures_record, plain
+from rose_model.evaluation.semantic import UNMAPPED, by_table
+from rose_model.evaluation.temporal import TemporalStability
+from rose_model.instructions import counting_sentence
+from rose_model.presets import nano
+
+
+class Film:
+    """Two frames of 8 x 12 pixels: sky above road, a car that goes to the right."""
+
+    def __init__(self) -> None:
+        sky, road, car = (CLASSES.index(name) for name in ('sky', 'road', 'car'))
+        self._labels = []
+        for left in (0, 2):
+            labels = np.full((8, 12), road, np.uint8)
+            labels[:4] = sky
+            labels[4:6, left : left + 4] = car
+            labels[7, 11] = IGNORE
+            self._labels.append(labels)
+
+    def __len__(self) -> int:
+        return 2
+
+    def __getitem__(self, index: int) -> Sample:
+        present = [c for c in np.unique(self._labels[index]).tolist() if c != IGNORE]
+        index_map = np.full((8, 12), 255, np.uint8)
+        for number, label in enumerate(present):
+            index_map[self._labels[index] == label] = number
+        regions = tuple(LabelledRegion(CLASSES[c], '', CLASSES[c] == 'car') for c in present)
+        return Sample(np.full((8, 12, 3), index, np.uint8), index_map, regions)
+
+    def labels(self, index: int) -> np.ndarray:
+        return self._labels[index].copy()
+
+
+class Painter:
+    """Answers with the truth of the film, under the names that ``rename`` makes of it."""
+
+    def __init__(self, truth, frame_of, rename=lambda name, index: name) -> None:
+        self.config = nano()
+        self._film, self._truth, self._frame_of = Film(), truth, frame_of
+        self._rename = rename
+
+    def segment(self, image, instruction=None, *, candidates=()):
+        index = int(image[0, 0, 0])
+        sample = self._film[index]
+        segments = self._truth(sample)
+        if not candidates:
+            segments = [replace(s, category=self._rename(s.category, index)) for s in segments]
+        return self._frame_of(sample, segments).segmentation
+
+    def describe(self, image) -> str:
+        return counting_sentence([])
+
+
+def figures_of(painter: Painter, **options) -> dict[str, float]:
+    figures, _ = evaluate_camvid(painter, Film(), range(2), **options)
+    return {key: figure.value for key, figure in figures.items()}
+
+
+def test_every_synonym_stands_for_a_class() -> None:
+    assert set(SYNONYMS.values()) <= set(CLASSES)
+    assert not set(SYNONYMS) & set(CLASSES)
+    class_of = by_table(CLASSES, SYNONYMS)
+    assert class_of('traffic light') == class_of('yellow sign') == CLASSES.index('sign symbol')
+    assert class_of('red truck') == CLASSES.index('car')
+    assert class_of('zebra') == UNMAPPED
+
+
+def test_the_truth_has_full_iou_and_is_as_steady_as_itself(truth, frame_of) -> None:
+    figures, by_class = evaluate_camvid(
+        Painter(truth, frame_of, lambda name, _: {'car': 'red bus'}.get(name, name)),
+        Film(),
+        range(2),
+        is_film=True,
+    )
+    assert figures['miou'].value == figures['miou_candidates'].value == 1
+    assert figures['unmapped'].value == figures['unpredicted'].value == 0
+    assert figures['temporal_kept'].value == 1
+    assert by_class['miou']['car'] == 1
+    assert math.isnan(by_class['miou']['fence'])
+    # of 95 labelled pixels, 2 x 2 are car only before and 2 x 2 only after
+    assert figures['temporal_truth_kept'].value == pytest.approx(87 / 95)
+
+
+def test_names_of_no_class_are_wrong(truth, frame_of) -> None:
+    painter = Painter(truth, frame_of, lambda name, _: 'lava' if name == 'road' else name)
+    figures = figures_of(painter, is_film=False)
+    assert figures['miou'] == pytest.approx(2 / 3)
+    assert figures['unmapped'] == pytest.approx(39 / 95)  # 4 x 12 less 8 of the car and 1 void
+    assert figures['miou_candidates'] == 1
+    assert 'temporal_kept' not in figures
+
+
+def test_a_name_that_changes_flickers(truth, frame_of) -> None:
+    painter = Painter(
+        truth, frame_of, lambda name, index: 'tree' if (name, index) == ('sky', 1) else name
+    )
+    figures = figures_of(painter, is_film=True)
+    assert figures['temporal_kept'] == pytest.approx(1 - 48 / 87)
+    # sky is renamed; the car moves by half its length: IoU 1/3, it has no counterpart
+    assert figures['temporal_renamed'] == pytest.approx(1 / 3)
+    assert figures['temporal_lost'] == pytest.approx(1 / 3)
+    assert figures['temporal_flicker'] == pytest.approx(2 / 3)
+
+
+def test_who_predicts_nothing_keeps_nothing(frame_of) -> None:
+    film, stability = Film(), TemporalStability()
+    for index in range(2):
+        frame = frame_of(film[index], [])
+        stability.add(
+            frame.segmentation, np.full((8, 12), -1), film.labels(index), unlabelled=IGNORE
+        )
+    figures = stability.figures()
+    assert figures['temporal_kept'].value == 0
+    assert math.isnan(figures['temporal_flicker'].value)
+    assert TemporalStability().figures() == {}
+
+
+def test_instances_are_measured_like_streets(truth, frame_of) -> None:
+    figures = evaluate_coco(Painter(truth, frame_of), Film(), range(2))
+    assert {'ap', 'ap50', 'ar100', 'named_ap50', 'recall50', 'count_mae'} <= set(figures)
+    assert figures['recall50'].value == 1
+
+
+def test_a_record_is_flat_and_has_no_nan() -> None:
+    nan = math.nan
+    record = figures_record({'a': Figure(0.5, 0.4, 0.6, 7), 'b': Figure(nan, nan, nan, 0)})
+    assert record == {
+        'a': 0.5,
+        'a_ci': [0.4, 0.6],
+        'b': None,
+        'b_ci': [None, None],
+        'counts': {'a': 7, 'b': 0},
+    }
+    assert figures_record({}) == {'counts': {}}
+    assert plain({'sky': nan}) == {'sky': None}
+
+
+def test_the_conditions_tell_configuration_and_machine() -> None:
+    first, second = conditions_record(nano(), 1.0), conditions_record(nano(), 2.0)
+    assert first['config_sha256'] == second['config_sha256']
+    other = nano().model_copy(update={'name': 'other'})
+    assert conditions_record(other, 1.0)['config_sha256'] != first['config_sha256']
+    assert first['thresholds']['match_iou'] == 0.5

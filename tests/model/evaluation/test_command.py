@@ -1,0 +1,92 @@
+"""``rose eval``: options, table and record."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from rose_model.cli import evaluate as command
+from rose_model.cli.evaluate import Data, Task, check, figures_table
+from rose_model.errors import ConfigError
+from rose_model.evaluation.figures import Figure
+from rose_model.presets import nano
+
+app = typer.Typer()
+app.command()(command.evaluate)
+
+FIGURES = {
+    'ap50': Figure(0.5, 0.4, 0.6, 9),
+    'count_mae': Figure(0.25, 0.1, 0.4, 9),
+    'refer_ciou': Figure(math.nan, math.nan, math.nan, 0),
+}
+
+
+class Loaded:
+    name, config = 'tiny@00000000', nano()
+
+    @staticmethod
+    def from_pretrained(preset: str) -> Loaded:
+        assert preset == 'nano'
+        return Loaded()
+
+
+class Statistics:
+    @staticmethod
+    def figures() -> dict[str, object]:
+        return {'scenes': 2}
+
+
+def test_the_command_writes_a_flat_record_and_prints_a_table(tmp_path, monkeypatch) -> None:
+    numbers: list[int] = []
+
+    def measured(segmenter, scenes, things):
+        numbers.extend(scenes)
+        return FIGURES, Statistics()
+
+    monkeypatch.setattr(command, 'RoseSegmenter', Loaded)
+    monkeypatch.setattr(command.streets, 'evaluate_streets', measured)
+    file = tmp_path / 'eval.json'
+    result = CliRunner().invoke(app, ['--scenes', '2', '--json', str(file)])
+    assert result.exit_code == 0, result.output
+    assert '50.0 %' in result.stdout
+    record = json.loads(file.read_text())
+    assert numbers == [1_000_000, 1_000_001]
+    assert (record['ap50'], record['ap50_ci']) == (0.5, [0.4, 0.6])
+    assert record['refer_ciou'] is None
+    assert record['counts'] == {'ap50': 9, 'count_mae': 9, 'refer_ciou': 0}
+    assert (record['model'], record['data'], record['split']) == (Loaded.name, 'streets', 'test')
+    assert record['images'] == record['scenes']['scenes'] == 2
+    assert record['thresholds']['patch_filter']['min_objectness'] == 0.2
+    assert record['peak_rss_mib'] > 0
+
+
+def test_shares_are_printed_in_per_cent_and_counts_are_not() -> None:
+    columns = [list(column.cells) for column in figures_table(FIGURES, 'title').columns]
+    assert columns[1] == ['50.0 %', '0.25', '-']
+    assert columns[4] == ['9', '9', '0']
+    assert figures_table({}, 'title').row_count == 0
+
+
+@pytest.mark.parametrize(
+    ('task', 'message'),
+    [
+        (Task(Data.CAMVID, None, 'val', None, False), 'name it by --root'),
+        (Task(Data.COCO, Path(), 'val2017', None, True), 'leave it out'),
+        (Task(Data.STREETS, Path(), 'test', None, False), 'leave out --root'),
+        (Task(Data.STREETS, None, 'train', None, False), 'take one of test, validation'),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(task: Task, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        check(task)
+
+
+def test_a_record_needs_a_folder_before_anything_is_measured() -> None:
+    result = CliRunner().invoke(app, ['--json', 'no/such/folder.json'])
+    assert isinstance(result.exception, ConfigError)
+    assert 'no/such' in str(result.exception)
