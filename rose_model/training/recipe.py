@@ -1,71 +1,142 @@
-"""How a model is trained: typed, validated once, written beside the weights that came of it."""
+"""How a model is trained: one YAML file, checked key by key before anything is built."""
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rose_model.errors import ConfigError
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
+FOLDER = Path(__file__).parent / 'recipes'
 
 
 class StageRecipe(BaseModel):
-    """One stage: AdamW with linear warm-up and cosine decay to ``final_rate`` of the peak.
+    """One stage of training with AdamW.
 
-    ``first_scene``: the number of the first training scene; a stage reads ``steps * batch_size``
-    scenes from there. ``vision_rate``: the learning rate of the vision tower, as a share of the
-    others'.
+    A step takes ``batch_size`` examples, however many processes share them; each process takes
+    ``micro_batch`` of them at once (all of its part where that is not given), and adds up the
+    gradients.  Example ``i`` of the stage is of sample ``first_scene + i``; with ``repeat`` there
+    are only that many examples, over and over.
+
+    ``data``: where samples come from; ``root`` is the folder of a data set that is not drawn.
+    ``schedule``: how the learning rate falls after a linear warm-up: along a half cosine to
+    ``final_rate`` of the peak, or along a straight line (DeepSpeed's WarmupDecayLR with linear
+    warm-up, where ``final_rate`` is 0).  ``vision_rate``: the learning rate of the vision tower as
+    a share of the others'.  ``workers``: processes that make examples.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
 
-    first_scene: Positive
     steps: Positive
     batch_size: Positive
+    micro_batch: Positive | None = None
     learning_rate: Rate
+    schedule: Literal['cosine', 'linear'] = 'cosine'
     warmup_steps: Positive
+    final_rate: Annotated[float, Field(ge=0.0, le=1.0)] = 0.02
     vision_rate: Rate = 1.0
-    final_rate: Rate = 0.02
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.05
     betas: tuple[float, float] = (0.9, 0.98)
     clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
+    data: Literal['streets', 'camvid'] = 'streets'
+    root: Path | None = None
+    first_scene: Annotated[int, Field(ge=0)] = 0
+    repeat: Positive | None = None
+    workers: Positive = 1
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        if self.warmup_steps > self.steps:
+            raise ValueError(f'warmup_steps ({self.warmup_steps}) exceeds steps ({self.steps}).')
+        if (self.data == 'streets') != (self.root is None):
+            raise ValueError(f'root is for data that is read: data {self.data}, root {self.root}.')
+        return self
+
+    def parts(self, processes: int) -> int:
+        """Micro-batches that each process takes in a step.
+
+        Raises:
+            ConfigError: ``batch_size`` cannot be shared evenly.
+        """
+        micro = self.micro_batch or max(1, self.batch_size // processes)
+        parts, rest = divmod(self.batch_size, micro * processes)
+        if rest or not parts:
+            raise ConfigError(
+                f'batch_size {self.batch_size} is no multiple of {micro} examples at once in '
+                f'{processes} processes; change batch_size or micro_batch.'
+            )
+        return parts
 
 
 class Recipe(BaseModel):
-    """A whole training run from scratch: the vision tower alone on dense labels, then the whole
-    model.
+    """A whole training run: the vision tower alone on dense labels, then the whole model.
+
+    Either ``preset`` names the size of a model that begins with random weights, or ``start`` a
+    ROSE folder or a shipped model to go on from; then only ``whole`` is trained.  ``ema_decay``:
+    the weights that are kept are a running average; 0 keeps the last ones.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
 
-    preset: str
-    seed: int = 0
+    preset: str | None = None
+    start: str | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
-    vision: StageRecipe
+    vision: StageRecipe | None = None
     whole: StageRecipe
 
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        if (self.preset is None) == (self.start is None):
+            raise ValueError('Give either preset or start.')
+        if self.start is not None and self.vision is not None:
+            raise ValueError('A run with start trains only the stage whole; take vision out.')
+        if self.vision is not None and self.vision.data != 'streets':
+            raise ValueError(f'The stage vision learns from streets, not {self.vision.data}.')
+        return self
 
-def nano_recipe() -> Recipe:
-    """Procedural streets, for two CPU cores."""
-    return Recipe(
-        preset='nano',
-        vision=StageRecipe(
-            first_scene=10_000_000,
-            steps=800,
-            batch_size=32,
-            learning_rate=2e-3,
-            warmup_steps=150,
-        ),
-        whole=StageRecipe(
-            first_scene=20_000_000,
-            steps=1700,
-            batch_size=16,
-            learning_rate=1.2e-3,
-            warmup_steps=150,
-            vision_rate=0.3,
-        ),
-    )
+    def dump(self) -> str:
+        """The recipe as YAML, every value told; ``read_recipe`` reads it back."""
+        return yaml.safe_dump(self.model_dump(mode='json', exclude_none=True), sort_keys=False)
 
 
-RECIPES = {'nano': nano_recipe}
+def shipped_recipes() -> list[str]:
+    """The names of the recipes in this package."""
+    return sorted(path.stem for path in FOLDER.glob('*.yaml'))
+
+
+def read_recipe(recipe: str | Path) -> Recipe:
+    """The recipe in a YAML file, or the shipped one of that name.
+
+    Raises:
+        ConfigError: there is none, or a key or value in it is not known; both are named.
+    """
+    path = FOLDER / f'{recipe}.yaml' if str(recipe) in shipped_recipes() else Path(recipe)
+    if not path.is_file():
+        known = ', '.join(shipped_recipes())
+        raise ConfigError(f'No recipe {recipe}; give a YAML file, or one of: {known}.')
+    try:
+        content = yaml.safe_load(path.read_text(encoding='utf-8'))
+        return Recipe.model_validate(content)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = ' '.join(str(error).split())
+        raise ConfigError(f'{path} is not YAML: {reason}.') from error
+    except ValidationError as error:
+        faults = '; '.join(_told(fault) for fault in error.errors(include_url=False))
+        raise ConfigError(f'{path}: {faults}.') from error
+
+
+def _told(fault: object) -> str:
+    """``whole.stepz: extra inputs are not permitted (got 3)`` from a fault of pydantic's."""
+    if not isinstance(fault, dict):
+        return str(fault)
+    place = '.'.join(str(part) for part in fault['loc'])
+    message = fault['msg'].removeprefix('Value error, ').rstrip('.')
+    if fault['type'] == 'extra_forbidden':
+        return f'unknown key {place!r}'
+    return f'{place}: {message} (got {fault["input"]!r})' if place else message

@@ -1,49 +1,172 @@
-"""A whole training run from scratch, from a recipe to a ROSE folder."""
+"""A whole training run, from a recipe to a ROSE folder."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
+import yaml
 
-from rose_model.checkpoint import save_pretrained
-from rose_model.errors import ConfigError
+from rose_model.checkpoint import TOKENIZER_FILE, load_pretrained, save_pretrained
+from rose_model.errors import CheckpointError, ConfigError
 from rose_model.instructions import Prompter
 from rose_model.presets import PRESETS
-from rose_model.rose import build_rose
+from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
-from rose_model.training.checkpointing import STATE_FILE, load_state
+from rose_model.training.camvid_source import camvid
+from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
 from rose_model.training.corpus import street_corpus
 from rose_model.training.recipe import Recipe
+from rose_model.training.run_lock import run_lock
+from rose_model.training.sources import Source, streets
 from rose_model.training.stages import VisionStage, WholeStage
+from rose_model.training.stop_signal import stop_signal
+from rose_model.training.storage import PARTIAL, flush, replace_file
 from rose_model.training.trainer import Trainer
+from rose_model.training.world import World, join_world
+
+RECIPE_FILE = 'recipe.yaml'
+RESULT = 'rose'
+"""Folder of the trained model in the folder of a run."""
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class _Model:
+    rose: Rose
+    tokenizer: RoseTokenizer
+    text_tokenizer: RoseTokenizer
 
 
 def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
-    """Train from scratch in ``folder``, or go on there; the ROSE folder that came of it.
+    """Train in ``folder``, or go on there; the ROSE folder that came of it.
+
+    Under ``torchrun`` all processes call this and train together.
 
     Raises:
-        ConfigError: the folder holds a run already and ``resume`` is false.
-        CheckpointError: ``resume`` is true and there is no run, or its state is damaged.
-        TrainingError: the loss stayed non-finite.
+        ConfigError: the folder holds a run already and ``resume`` is false, or another process
+            trains there, or the recipe does not fit the model or the number of processes.
+        CheckpointError: ``resume`` is true and there is no run, or no checkpoint is whole.
+        TrainingError: the loss stayed non-finite, or the examples do not come.
+        StorageError: there is no room for a checkpoint.
+        StoppedError: a signal ended the run early.
     """
-    if not resume and (folder / STATE_FILE).exists():
-        raise ConfigError(
-            f'{folder} holds a training run; add --resume, or choose another folder.'
-        )
-    state = load_state(folder) if resume else None
+    with join_world() as world, stop_signal() as stop, _hold(folder, world):
+        resumed = _open_run(recipe, folder, world, resume=resume)
+        torch.manual_seed(recipe.seed)
+        model = _model(recipe, folder, world)
+        trainer = Trainer(folder, recipe.ema_decay, world=world, stop=stop, seed=recipe.seed)
+        if recipe.vision is not None and (
+            resumed is None or resumed.position.stage == VisionStage.name
+        ):
+            vision = VisionStage(model.rose.perception.vision_tower, model.rose.config)
+            trainer.fit(vision, recipe.vision, resumed)
+            resumed = None
+        trainer.fit(_whole_stage(recipe, model), recipe.whole, resumed)
+        if world.is_main:
+            _save(folder / RESULT, model)
+        world.wait()
+    return folder / RESULT
+
+
+@contextmanager
+def _hold(folder: Path, world: World) -> Iterator[None]:
+    """Keep other runs out of the folder; it is the main process that does."""
+    if not world.is_main:
+        yield
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / 'recipe.json').write_text(recipe.model_dump_json(indent=2) + '\n', encoding='utf-8')
-    torch.manual_seed(recipe.seed)
+    with run_lock(folder):
+        yield
+
+
+def _open_run(recipe: Recipe, folder: Path, world: World, *, resume: bool) -> Checkpoint | None:
+    """Where the run goes on; ``None`` where it begins."""
+    store = CheckpointStore(folder, world)
+    if world.is_main:
+        _check_folder(folder, resume=resume)
+        store.clear_rest()
+        if resume:
+            _tell_changes(recipe, folder / RECIPE_FILE)
+        replace_file(folder / RECIPE_FILE, recipe.dump().encode())
+    world.wait()
+    return store.newest() if resume else None
+
+
+def _check_folder(folder: Path, *, resume: bool) -> None:
+    if not resume and has_checkpoint(folder):
+        raise ConfigError(
+            f'{folder} holds a training run; add --resume, or choose another folder with --out.'
+        )
+    # A run that was killed before its first checkpoint has left its recipe: it begins anew.
+    if resume and not has_checkpoint(folder) and not (folder / RECIPE_FILE).is_file():
+        raise CheckpointError(f'{folder} holds no training run to resume; start without --resume.')
+
+
+def _tell_changes(recipe: Recipe, path: Path) -> None:
+    """Warn of what is not as the run was started with."""
+    if not path.is_file():
+        return
+    before = _leaves(yaml.safe_load(path.read_text(encoding='utf-8')))
+    now = _leaves(yaml.safe_load(recipe.dump()))
+    for key in sorted(before.keys() | now.keys()):
+        if before.get(key) != now.get(key):
+            _logger.warning('%s was %s, is now %s.', key, before.get(key), now.get(key))
+
+
+def _leaves(tree: Any, key: str = '') -> dict[str, Any]:  # noqa: ANN401 - what YAML holds
+    if not isinstance(tree, dict):
+        return {key: tree}
+    return {
+        name: leaf
+        for child, value in tree.items()
+        for name, leaf in _leaves(value, f'{key}.{child}' if key else str(child)).items()
+    }
+
+
+def _model(recipe: Recipe, folder: Path, world: World) -> _Model:
+    if recipe.start is not None:
+        pretrained = load_pretrained(recipe.start, torch.device('cpu'), torch.float32)
+        rose = pretrained.rose.requires_grad_(True).train()
+        return _Model(rose, pretrained.tokenizer, pretrained.text_tokenizer)
+    if recipe.preset not in PRESETS:
+        raise ConfigError(f'No preset {recipe.preset!r}; known: {", ".join(sorted(PRESETS))}.')
     config = PRESETS[recipe.preset]()
-    rose = build_rose(config)
-    tokenizer = RoseTokenizer.train(street_corpus(), config.language.vocabulary)
-    trainer = Trainer(folder, recipe.ema_decay)
-    if state is None or state.stage == VisionStage.name:
-        vision = VisionStage(rose.perception.vision_tower, config)
-        trainer.fit(vision, recipe.vision, state)
-        state = None
-    whole = WholeStage(rose, Prompter(tokenizer, config.category.template))
-    trainer.fit(whole, recipe.whole, state)
-    save_pretrained(folder / 'rose', rose.cpu(), tokenizer)
-    return folder / 'rose'
+    if config.text.tokenizer != TOKENIZER_FILE:
+        raise ConfigError(
+            f"Preset {recipe.preset} needs its publishers' tokenizers and weights; name a ROSE "
+            f'folder that has them as start.'
+        )
+    tokenizer = _tokenizer(folder / TOKENIZER_FILE, config.language.vocabulary, world)
+    return _Model(build_rose(config), tokenizer, tokenizer)
+
+
+def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:
+    """The run's tokenizer: learned when it begins, the same ever after."""
+    if world.is_main and not path.is_file():
+        partial = path.with_name(path.name + PARTIAL)
+        RoseTokenizer.train(street_corpus(), vocabulary).save(partial)
+        flush(partial)
+        partial.replace(path)
+    world.wait()
+    return RoseTokenizer.load(path)
+
+
+def _whole_stage(recipe: Recipe, model: _Model) -> WholeStage:
+    prompter = Prompter(model.tokenizer, model.rose.config.category.template)
+    return WholeStage(model.rose, prompter, model.text_tokenizer, _source(recipe))
+
+
+def _source(recipe: Recipe) -> Source:
+    return streets() if recipe.whole.root is None else camvid(recipe.whole.root)
+
+
+def _save(folder: Path, model: _Model) -> None:
+    own = model.text_tokenizer if model.rose.config.text.tokenizer != TOKENIZER_FILE else None
+    save_pretrained(folder, model.rose.cpu(), model.tokenizer, text_tokenizer=own)

@@ -1,201 +1,183 @@
-"""The training loop: one stage after the other, resumable at any step.
+"""The training loop of a stage, resumable at any step.
 
-Nothing random happens in a step: everything random in an example follows from its number.  So the
+Everything random in a step follows from its number, in the examples and in the model.  So the
 weights after N steps, and the exact continuation of a stopped run, need no state but parameters,
 optimizer, average and step.
 """
 
 from __future__ import annotations
 
-import copy
-import json
-import math
+import itertools
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Generic
 
-import cv2
+import numpy as np
 import torch
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from torch import Tensor, nn
-from torch.utils.data import DataLoader
+from torch import Tensor
 
 from rose_model.errors import TrainingError
-from rose_model.training.checkpointing import TrainingState, save_state
+from rose_model.training.batches import micro_batches
+from rose_model.training.checkpointing import Checkpoint, CheckpointStore, Position
+from rose_model.training.ema import WeightAverage
+from rose_model.training.engine import make_engine
+from rose_model.training.log import ProgressBar, TrainingLog, progress_bar
 from rose_model.training.recipe import StageRecipe
-from rose_model.training.stages import BatchT, Stage, parameter_groups
+from rose_model.training.schedule import learning_rate_share
+from rose_model.training.stages import BatchT, Stage
+from rose_model.training.stop_signal import StoppedError, StopSignal
+from rose_model.training.world import World
 
 SAVE_EVERY_S = 120.0
-LOG_EVERY = 20
-"""Steps between two lines of the log."""
 MAX_BAD_STEPS = 5
-"""Non-finite losses in a row after which a run stops."""
+"""Steps without a finite loss in a row after which a run stops."""
 
 
 class Trainer:
-    """Runs the stages of one training run in ``folder``, with a log in ``log.jsonl``."""
+    """Trains the stages of one run in ``folder``, which exists.
 
-    def __init__(self, folder: Path, ema_decay: float) -> None:
-        self._folder = folder
-        self._ema_decay = ema_decay
-        self._device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    ``ema_decay``: of the running average of the weights; 0 keeps none.  ``stop``: looked at after
+    every step.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        ema_decay: float,
+        *,
+        world: World | None = None,
+        stop: StopSignal | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._folder, self._ema_decay, self._seed = folder, ema_decay, seed
+        self._world = world or World()
+        self._stop = stop or StopSignal()
+        self._store = CheckpointStore(folder, self._world)
+        self._total = 0
+        """Steps of all stages, by which checkpoints are numbered."""
 
     def fit(
-        self, stage: Stage[BatchT], recipe: StageRecipe, resumed: TrainingState | None = None
+        self, stage: Stage[BatchT], recipe: StageRecipe, resumed: Checkpoint | None = None
     ) -> None:
         """Train a stage to its end; afterwards its module holds the averaged weights.
 
         Raises:
-            TrainingError: the loss was not finite five times in a row.
+            StoppedError: a signal came; the run is saved as it stands.
+            TrainingError: the loss was not finite five times in a row, or no examples come.
+            StorageError: there is no room for a checkpoint.
+            CheckpointError: ``resumed`` is of another model or another number of processes.
         """
-        module = stage.module.to(self._device)
-        average = copy.deepcopy(module).requires_grad_(False)
-        optimizer = torch.optim.AdamW(
-            list(parameter_groups(module, recipe)),
-            lr=recipe.learning_rate,
-            betas=recipe.betas,
-            weight_decay=recipe.weight_decay,
-            fused=True,
-        )
-        start = 0
+        run = _StageRun(stage, recipe, self._ema_decay, self._world, resumed)
         if resumed is not None:
-            module.load_state_dict(resumed.module)
-            average.load_state_dict(resumed.average)
-            optimizer.load_state_dict(resumed.optimizer)
-            start = resumed.step
-        self._run(stage, recipe, start, average, optimizer)
-        module.load_state_dict(average.state_dict())
+            self._total = resumed.position.total
+        log = TrainingLog(self._folder, stage.name, run.step, self._world)
+        try:
+            with progress_bar(stage.name, run.step, recipe.steps, self._world) as bar:
+                self._run(run, log, bar)
+        finally:
+            log.close()
+            run.engine.close()
+        run.average.give_back()
 
-    def _run(
-        self,
-        stage: Stage[BatchT],
-        recipe: StageRecipe,
-        start: int,
-        average: nn.Module,
-        optimizer: torch.optim.Optimizer,
-    ) -> None:
-        log = _Log(self._folder / 'log.jsonl', stage.name)
-        saved_at, bad = time.monotonic(), 0
-        with _progress() as progress:
-            task = progress.add_task(stage.name, total=recipe.steps, completed=start, figures='')
-            for step, batch in enumerate(self._batches(stage, recipe, start), start):
-                figures = self._step(stage, recipe, step, batch, optimizer)
-                bad = 0 if figures is not None else bad + 1
-                if bad >= MAX_BAD_STEPS:
-                    raise TrainingError(
-                        f'The loss of {stage.name} was not finite {bad} times in a row, up to '
-                        f'step {step}; lower learning_rate ({recipe.learning_rate}) and resume.'
-                    )
-                _average(average, stage.module, min(self._ema_decay, (step + 1) / (step + 10)))
-                progress.update(task, advance=1, figures=log.add(step + 1, figures))
-                if time.monotonic() - saved_at > SAVE_EVERY_S or step + 1 == recipe.steps:
-                    self._save(stage, step + 1, average, optimizer)
-                    saved_at = time.monotonic()
+    def _run(self, run: _StageRun[BatchT], log: TrainingLog, bar: ProgressBar) -> None:
+        saved_at, is_saved = time.monotonic(), True
+        for micro_batches_of_step in run.batches():
+            torch.manual_seed(_seed(self._seed, self._total, self._world.rank))
+            figures = run.take_step(micro_batches_of_step)
+            self._total += 1
+            log.add(run.step, figures, run.skipped)
+            bar.advance(log.words)
+            is_due = time.monotonic() - saved_at > SAVE_EVERY_S
+            must_stop, must_save = self._world.any(bool(self._stop), is_due)
+            is_saved = must_stop or must_save
+            if is_saved:
+                self._save(run)
+                saved_at = time.monotonic()
+            if must_stop:
+                raise StoppedError(self._stop.number or signal.SIGTERM)  # another process's
+        if not is_saved:
+            self._save(run)
 
-    def _batches(
-        self, stage: Stage[BatchT], recipe: StageRecipe, start: int
-    ) -> DataLoader[BatchT]:
-        first = recipe.first_scene + start * recipe.batch_size
-        dataset = stage.dataset(first, (recipe.steps - start) * recipe.batch_size)
-        return DataLoader(
-            dataset,
-            batch_size=recipe.batch_size,
-            collate_fn=stage.collate,
-            num_workers=1,
-            prefetch_factor=6,
-            worker_init_fn=_quiet_worker,
+    def _save(self, run: _StageRun[BatchT]) -> None:
+        position = Position(
+            stage=run.name,
+            step=run.step,
+            total=self._total,
+            skipped=run.skipped,
+            processes=self._world.size,
         )
+        self._store.save(position, run.module, run.average.module, run.engine.state())
 
-    def _step(
+
+class _StageRun(Generic[BatchT]):
+    """What changes while a stage is trained."""
+
+    def __init__(
         self,
         stage: Stage[BatchT],
         recipe: StageRecipe,
-        step: int,
-        batch: BatchT,
-        optimizer: torch.optim.Optimizer,
-    ) -> dict[str, float] | None:
-        """One step of the optimizer; ``None`` where the loss was not finite and nothing was
-        changed.
+        ema_decay: float,
+        world: World,
+        resumed: Checkpoint | None,
+    ) -> None:
+        self._stage, self._recipe, self._world = stage, recipe, world
+        self._parts = recipe.parts(world.size)
+        self._bad_in_a_row = 0
+        self.name = stage.name
+        self.step, self.skipped = 0, 0
+        self.module = stage.module.to(world.device)
+        self.average = WeightAverage(self.module, ema_decay)
+        if resumed is not None:  # before the engine, which may take its own copy of the weights
+            resumed.restore(self.module, self.average.module)
+        self.engine = make_engine(self.module, recipe, world)
+        if resumed is not None:
+            self.engine.load_state(resumed.optimizer(world))
+            self.step, self.skipped = resumed.position.step, resumed.position.skipped
+
+    def batches(self) -> Iterator[list[BatchT]]:
+        """The micro-batches of each step that is left."""
+        if self.step >= self._recipe.steps:
+            return iter(())
+        batches = micro_batches(self._stage, self._recipe, self.step, self._world)
+        return iter(lambda: list(itertools.islice(batches, self._parts)), [])
+
+    def take_step(self, batches: list[BatchT]) -> dict[str, Tensor] | None:
+        """One step of the optimizer: every figure for the log, or ``None`` where the loss was not
+        finite and nothing was changed.
+
+        Raises:
+            TrainingError: that happened too often in a row.
         """
-        rate = recipe.learning_rate * schedule(step, recipe)
-        for group in optimizer.param_groups:
-            group['lr'] = rate * group['share']
-        optimizer.zero_grad()
-        with torch.autocast(self._device.type, torch.bfloat16):
-            loss, figures = stage.losses(batch)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(stage.module.parameters(), recipe.clip_norm)
-        if not torch.isfinite(loss) or not torch.isfinite(norm):
+        rate = self._recipe.learning_rate * learning_rate_share(self.step, self._recipe)
+        parts = [self.engine.backward(batch, self._parts) for batch in batches]
+        norm = self.engine.update(rate)
+        self.step += 1
+        if norm is None:
+            self._count_bad()
             return None
-        optimizer.step()
-        return {name: float(value.detach()) for name, value in figures.items()}
+        self._bad_in_a_row = 0
+        self.average.follow(self.step - 1)
+        figures = {
+            name: torch.stack([part[name].float() for part in parts]).mean(0) for name in parts[0]
+        }
+        return figures | {'grad_norm': torch.tensor(norm), 'learning_rate': torch.tensor(rate)}
 
-    def _save(
-        self, stage: Stage[BatchT], step: int, average: nn.Module, optimizer: torch.optim.Optimizer
-    ) -> None:
-        state = TrainingState(
-            stage=stage.name,
-            step=step,
-            module=stage.module.state_dict(),
-            average=average.state_dict(),
-            optimizer=optimizer.state_dict(),
-        )
-        save_state(self._folder, state)
-
-
-def schedule(step: int, recipe: StageRecipe) -> float:
-    """Learning rate at a step as a share of the peak: linear warm-up times cosine decay."""
-    warmup = min(1.0, (step + 1) / recipe.warmup_steps)
-    cosine = 0.5 * (1 + math.cos(math.pi * step / recipe.steps))
-    return warmup * (recipe.final_rate + (1 - recipe.final_rate) * cosine)
+    def _count_bad(self) -> None:
+        self.skipped += 1
+        self._bad_in_a_row += 1
+        if self._bad_in_a_row >= MAX_BAD_STEPS:
+            raise TrainingError(
+                f'The loss of {self.name}, or its gradient, was not finite {MAX_BAD_STEPS} times '
+                f'in a row, up to step {self.step}; lower learning_rate '
+                f'({self._recipe.learning_rate}) of {self.name} in the recipe, and go on with '
+                f'--resume.'
+            )
 
 
-def _average(average: nn.Module, module: nn.Module, decay: float) -> None:
-    """Move the averaged parameters towards the module's."""
-    mine: list[Tensor] = list(average.parameters())
-    theirs: list[Tensor] = [parameter.detach() for parameter in module.parameters()]
-    torch._foreach_lerp_(mine, theirs, 1 - decay)
-
-
-class _Log:
-    """Means of the figures over the last steps: a line of JSON, and a few words for the progress
-    bar.
+def _seed(seed: int, step: int, rank: int) -> int:
+    """Other random numbers for each step and process, such as dropout's, the same after a
+    resumption.
     """
-
-    def __init__(self, path: Path, stage: str) -> None:
-        self._path, self._stage = path, stage
-        self._recent: list[dict[str, float]] = []
-        self._skipped = 0
-        self._words = ''
-
-    def add(self, step: int, figures: dict[str, float] | None) -> str:
-        if figures is None:
-            self._skipped += 1
-        else:
-            self._recent.append(figures)
-        if step % LOG_EVERY == 0 and self._recent:
-            means = {
-                name: round(sum(row[name] for row in self._recent) / len(self._recent), 4)
-                for name in self._recent[0]
-            }
-            line = {'stage': self._stage, 'step': step, 'skipped': self._skipped, **means}
-            with self._path.open('a', encoding='utf-8') as file:
-                file.write(json.dumps(line) + '\n')
-            self._words = '  '.join(f'{name} {value:.3f}' for name, value in means.items())
-            self._recent = []
-        return self._words
-
-
-def _progress() -> Progress:
-    return Progress(
-        TextColumn('{task.description}'),
-        BarColumn(bar_width=24),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        TextColumn('{task.fields[figures]}'),
-    )
-
-
-def _quiet_worker(_: int) -> None:
-    """The worker draws; the cores belong to the training step."""
-    torch.set_num_threads(1)
-    cv2.setNumThreads(0)
+    return int(np.random.SeedSequence((seed, step, rank)).generate_state(1, np.uint64)[0]) >> 1

@@ -13,7 +13,7 @@ from rose_model.data.street_backdrop import STUFF
 from rose_model.data.street_shapes import COLOURS, DRAW, PATTERNS
 from rose_model.data.streets import MIN_VISIBLE_SHARE, THINGS, render_scene
 from rose_model.evaluation.streets import FIRST_TEST_SCENE, SceneStatistics
-from rose_model.training.recipe import RECIPES
+from rose_model.training.recipe import read_recipe
 
 SIZE = (96, 128)
 
@@ -31,7 +31,7 @@ def test_different_numbers_give_different_scenes() -> None:
 
 
 def test_training_and_test_scenes_are_disjoint() -> None:
-    recipe = RECIPES['nano']()
+    recipe = read_recipe('nano')
     ranges = [range(FIRST_TEST_SCENE, FIRST_TEST_SCENE + 100_000)]
     for stage in (recipe.vision, recipe.whole):
         ranges.append(range(stage.first_scene, stage.first_scene + stage.steps * stage.batch_size))

@@ -1,0 +1,89 @@
+"""Which examples a process sees in which step: this follows from numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import cv2
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from rose_model.errors import TrainingError
+from rose_model.training.recipe import StageRecipe
+from rose_model.training.stages import BatchT, Stage
+from rose_model.training.stop_signal import ignore_stop_signals
+from rose_model.training.world import World
+
+_PREFETCH = 6
+_PATIENCE_S = 600.0
+"""A worker that makes no batch in this time hangs."""
+
+
+class StepSampler(Sampler[list[int]]):
+    """The numbers of the examples in each micro-batch of a process, from a step on.
+
+    Step ``s`` takes the examples from ``s * batch_size`` on.  Its micro-batches follow each other,
+    and in each the processes stand side by side: one process and several take the same.
+    """
+
+    def __init__(self, recipe: StageRecipe, start: int, world: World) -> None:
+        self._recipe, self._start, self._world = recipe, start, world
+        self._parts = recipe.parts(world.size)
+
+    def __len__(self) -> int:
+        """Number of micro-batches."""
+        return (self._recipe.steps - self._start) * self._parts
+
+    def __iter__(self) -> Iterator[list[int]]:
+        """The numbers, one list a micro-batch."""
+        size = self._recipe.batch_size
+        micro = size // self._parts // self._world.size
+        for step in range(self._start, self._recipe.steps):
+            for part in range(self._parts):
+                first = step * size + (part * self._world.size + self._world.rank) * micro
+                yield [self._of_dataset(first + offset) for offset in range(micro)]
+
+    def _of_dataset(self, number: int) -> int:
+        return number % self._recipe.repeat if self._recipe.repeat else number
+
+
+def micro_batches(
+    stage: Stage[BatchT], recipe: StageRecipe, start: int, world: World
+) -> Iterator[BatchT]:
+    """The micro-batches of a process from step ``start`` to the last.
+
+    Raises:
+        TrainingError: a worker that makes them was killed or hangs.
+    """
+    length = recipe.repeat or recipe.steps * recipe.batch_size
+    loader: DataLoader[Any] = DataLoader(
+        stage.dataset(recipe.first_scene, length),
+        batch_sampler=StepSampler(recipe, start, world),
+        collate_fn=stage.collate,
+        num_workers=recipe.workers,
+        prefetch_factor=_PREFETCH,
+        timeout=_PATIENCE_S,
+        worker_init_fn=_quiet_worker,
+    )
+    batches = iter(loader)
+    while True:
+        try:
+            batch = next(batches, None)
+        except RuntimeError as error:
+            if 'DataLoader' not in str(error):
+                raise
+            raise TrainingError(
+                f'A process that makes examples was lost: {" ".join(str(error).split())} Check '
+                f'the memory, then go on with --resume.'
+            ) from error
+        if batch is None:
+            return
+        yield batch
+
+
+def _quiet_worker(_: int) -> None:
+    """The worker makes examples; the cores belong to the training step."""
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    ignore_stop_signals()
