@@ -4,6 +4,7 @@ import pytest
 import rclpy
 
 from ros2_rose.arguments import ArgumentError, init_ros
+from ros2_rose.rose_node import run
 
 
 @pytest.fixture(autouse=True)
@@ -33,3 +34,10 @@ def test_an_argument_that_cannot_be_used_is_named_in_one_line(arguments, words):
     assert words in text
     assert '\n' not in text
     assert '.c:' not in text
+
+
+def test_the_node_ends_with_code_2_and_the_reason(capfd):
+    assert run(['rose_node', '--ros-args', '--params-file', '/no/such.yaml']) == 2
+    output = capfd.readouterr().err
+    assert '/no/such.yaml' in output
+    assert 'Traceback' not in output
