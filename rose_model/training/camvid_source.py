@@ -1,4 +1,4 @@
-"""CamVid's training frames as numbered samples, over and over."""
+"""CamVid's training frames as numbered samples, over and over, each time changed anew."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ import numpy as np
 
 from rose_model.data.camvid import CLASSES, CamVid
 from rose_model.data.sample import Sample
+from rose_model.training.augmentation import augment
 from rose_model.training.sources import Source
+from rose_model.training.tasks import Task, dense_task
 
 
 def camvid(root: Path) -> Source:
-    """The frames of ``root/train`` as they are, in an order that each round draws anew.
+    """The frames of ``root/train``, in an order that each round draws anew.
+
+    They are asked for as a whole only: parts of a class are no objects that words could tell
+    apart.
 
     Raises:
         DataError: the frames cannot be read.
@@ -21,10 +26,11 @@ def camvid(root: Path) -> Source:
 
     def read(number: int) -> Sample:
         turn, index = divmod(number, len(frames))
-        return frames[int(np.random.default_rng(turn).permutation(len(frames))[index])]
+        order = np.random.default_rng(turn).permutation(len(frames))
+        return augment(frames[int(order[index])], number)
 
-    return Source(read, CLASSES, _no_description)
+    return Source(read, _dense_alone, CLASSES, max_masks=9)
 
 
-def _no_description(_: Sample, index: int, rng: np.random.Generator) -> None:
-    """Parts of a class are no objects that words could tell apart."""
+def _dense_alone(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+    return (dense_task(sample, rng),)

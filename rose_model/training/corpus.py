@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from rose_model.data.streets import THINGS
 from rose_model.instructions import ALL_REGIONS, FOREGROUND, REFERRINGS, REFINEMENTS, with_box
-from rose_model.training.sources import streets
+from rose_model.training.sources import street_names
 
 _QUESTION = (
     'USER: Please decode this linguistic embedding into a noun concept. ASSISTANT: Sure, it is'
@@ -25,7 +25,7 @@ def street_corpus() -> Iterator[str]:
     """Names, prompts and instructions of the street tasks, and plain sentences such as users
     write.
     """
-    for name in streets().vocabulary:
+    for name in street_names():
         yield from [f'{_QUESTION} {name}'] * 4
         yield f'There are 2 {name}, 1 {name} in this image.'
         for sentences in REFINEMENTS.values():

@@ -20,11 +20,9 @@ from rose_model.instructions import PerceptionPrompt, Prompter
 from rose_model.preprocess import Views, make_views, squash_mask
 from rose_model.training.sources import Source
 from rose_model.training.targets import Assignment, assign_patches
-from rose_model.training.tasks import Task, choose_tasks
+from rose_model.training.tasks import Task
 
 MIN_NEGATIVES = 64
-MAX_MASKS = 5
-"""Masks that are decoded for one question; more cost more than they teach."""
 THING_WEIGHT = 2.0
 """How much more often a thing's mask is decoded than a stuff region's."""
 OTHER_NAMES = 32
@@ -102,8 +100,10 @@ class ExampleDataset(Dataset[Example]):
         number, source = self._first + index, self._source
         rng = np.random.default_rng((number, 77))
         sample = source.read(number)
-        tasks = choose_tasks(sample, source.vocabulary, source.describe, rng)
-        example = make_example(sample, tasks, self._config, self._prompter, rng)
+        tasks = source.tasks(sample, rng)
+        example = make_example(
+            sample, tasks, self._config, self._prompter, rng, max_masks=source.max_masks
+        )
         count = min(OTHER_NAMES, len(source.vocabulary))
         others = rng.choice(source.vocabulary, count, replace=False)
         return replace(example, other_names=tuple(map(str, others)))
@@ -115,8 +115,10 @@ def make_example(
     config: RoseConfig,
     prompter: Prompter,
     rng: np.random.Generator,
+    *,
+    max_masks: int,
 ) -> Example:
-    """An example of these tasks about that sample."""
+    """An example of these tasks about that sample, at most ``max_masks`` masks a question."""
     views = make_views(sample.image, config)
     everything = tuple(range(len(sample.regions)))
     context = _Context(
@@ -124,6 +126,7 @@ def make_example(
         views,
         config,
         prompter,
+        max_masks,
         assign_patches(sample, everything, config.super_patch, config.vision.grid_size),
     )
     return Example(
@@ -143,6 +146,7 @@ class _Context:
     views: Views
     config: RoseConfig
     prompter: Prompter
+    max_masks: int
     everything: Assignment
 
 
@@ -162,7 +166,8 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
     count = max(MIN_NEGATIVES, 3 * int(is_positive.sum())) // (4 if task.is_single else 2)
     is_negative[rng.permutation(np.flatnonzero(free))[:count]] = True
     patches = [int(rng.choice(np.flatnonzero(owner == index))) for index in found]
-    masked = _choose_masks([sample.regions[index].is_thing for index in found], rng)
+    is_thing = [sample.regions[index].is_thing for index in found]
+    masked = _choose_masks(is_thing, context.max_masks, rng)
     names = tuple(sample.regions[index].name for index in found)
     side = config.vision.input_size
     return Question(
@@ -181,12 +186,12 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
     )
 
 
-def _choose_masks(is_thing: Sequence[bool], rng: np.random.Generator) -> list[int]:
-    """Rows of at most ``MAX_MASKS`` regions, things rather than stuff."""
-    if len(is_thing) <= MAX_MASKS:
+def _choose_masks(is_thing: Sequence[bool], max_masks: int, rng: np.random.Generator) -> list[int]:
+    """Rows of at most ``max_masks`` regions, things rather than stuff."""
+    if len(is_thing) <= max_masks:
         return list(range(len(is_thing)))
     weight = np.where(is_thing, THING_WEIGHT, 1.0)
-    chosen = rng.choice(len(is_thing), MAX_MASKS, replace=False, p=weight / weight.sum())
+    chosen = rng.choice(len(is_thing), max_masks, replace=False, p=weight / weight.sum())
     return sorted(chosen.tolist())
 
 

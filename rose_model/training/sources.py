@@ -1,34 +1,50 @@
-"""Where training images come from: numbered samples, each determined by its number."""
+"""Where training images come from, and what is asked about them: numbered samples, each determined
+by its number.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import numpy as np
+
 from rose_model.data.sample import Sample
 from rose_model.data.street_backdrop import STUFF
 from rose_model.data.street_descriptions import describe_thing
 from rose_model.data.streets import SEEN_PAIRS, render_scene
-from rose_model.training.tasks import Describe
+from rose_model.training.tasks import Task, choose_tasks
 
 RENDER_SIZE = (192, 256)
 
 
 @dataclass(frozen=True)
 class Source:
-    """``read(number)`` gives a sample; ``vocabulary`` holds all the names of its regions;
-    ``describe`` tells a thing from all others in words.
+    """``read(number)`` gives a sample, ``tasks`` what is asked about it.
+
+    ``vocabulary`` holds all the names of its regions.  ``max_masks``: masks that are decoded for
+    one question; more cost more than they teach.
     """
 
     read: Callable[[int], Sample]
+    tasks: Callable[[Sample, np.random.Generator], tuple[Task, ...]]
     vocabulary: tuple[str, ...]
-    describe: Describe
+    max_masks: int
 
 
 def streets() -> Source:
     """Procedural streets, without the pairs of attribute and noun that are held out."""
-    names = [f'{word} {noun}' for noun, words in SEEN_PAIRS.items() for word in words]
-    return Source(_street, (*names, *STUFF), describe_thing)
+    return Source(_street, _street_tasks, street_names(), max_masks=5)
+
+
+def street_names() -> tuple[str, ...]:
+    """All names of training, ``'red bus'`` or ``'road'``; what is held out is not among them."""
+    pairs = (f'{word} {noun}' for noun, words in SEEN_PAIRS.items() for word in words)
+    return (*pairs, *STUFF)
+
+
+def _street_tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+    return choose_tasks(sample, street_names(), describe_thing, rng)
 
 
 def _street(number: int) -> Sample:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from rose_model.config import RoseConfig
 from rose_model.data.sample import VOID, Sample
+from rose_model.data.street_descriptions import describe_thing
 from rose_model.data.streets import HELD_OUT, SEEN_PAIRS, render_scene
 from rose_model.instructions import (
     ALL_REGIONS,
@@ -20,9 +23,9 @@ from rose_model.instructions import (
 from rose_model.records import RefinementCase
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.corpus import street_corpus
-from rose_model.training.examples import MAX_MASKS, Example, ExampleDataset, make_example
+from rose_model.training.examples import Example, ExampleDataset, make_example
 from rose_model.training.sources import Source, streets
-from rose_model.training.tasks import Task, choose_tasks, dense_task, mask_task, object_task
+from rose_model.training.tasks import Task, dense_task, mask_task, object_task
 
 SIZE = (60, 80)
 
@@ -33,7 +36,7 @@ def small(number: int) -> Sample:
 
 @pytest.fixture(scope='module')
 def source() -> Source:
-    return Source(small, streets().vocabulary, streets().describe)
+    return replace(streets(), read=small)
 
 
 @pytest.fixture(scope='module')
@@ -70,7 +73,7 @@ def instructions_of(source: Source, count: int) -> list[Task]:
     tasks: list[Task] = []
     for number in range(count):
         rng = np.random.default_rng(number)
-        tasks += choose_tasks(small(number), source.vocabulary, source.describe, rng)
+        tasks += source.tasks(small(number), rng)
     return tasks
 
 
@@ -99,9 +102,9 @@ def test_an_image_without_regions_has_nothing_to_count(
 ) -> None:
     empty = Sample(np.zeros((*SIZE, 3), np.uint8), np.full(SIZE, VOID, np.uint8), ())
     rng = np.random.default_rng(0)
-    (task,) = choose_tasks(empty, source.vocabulary, source.describe, rng)
+    (task,) = source.tasks(empty, rng)
     assert read_counts(task.response) == {}
-    example = make_example(empty, (task,), config, prompter, rng)
+    example = make_example(empty, (task,), config, prompter, rng, max_masks=5)
     assert len(example.questions[0].patches) == 0
     assert not example.questions[0].is_negative.any()
 
@@ -120,7 +123,7 @@ def test_an_object_is_described_by_words_or_by_its_box(source: Source) -> None:
     """What is missed without a box has words that fit it alone."""
     for number in range(80):
         scene = small(number)
-        task = object_task(scene, source.describe, np.random.default_rng(number))
+        task = object_task(scene, describe_thing, np.random.default_rng(number))
         region = scene.regions[task.indices[0]]
         assert region.noun in task.instruction
         twins = sum(other.name == region.name for other in scene.regions)
@@ -150,7 +153,7 @@ def test_positives_and_negatives_never_meet(examples: list[Example]) -> None:
         assert not (question.is_positive & question.may_be_hard).any()
         assert question.is_positive[question.patches].all()
         assert len(question.patches) == len(question.names) == len(question.name_ids)
-        assert len(question.masked) == len(question.masks) <= MAX_MASKS
+        assert len(question.masked) == len(question.masks) <= 5
         assert (question.masked < max(1, len(question.names))).all()
 
 
@@ -169,7 +172,7 @@ def test_void_is_neither_positive_nor_negative(config: RoseConfig, prompter: Pro
     index_map[30:, 20:] = 0
     scene = Sample(whole.image, index_map, whole.regions[:1])
     task, rng = Task(ALL_REGIONS, (0,), False), np.random.default_rng(0)
-    (question,) = make_example(scene, (task,), config, prompter, rng).questions
+    (question,) = make_example(scene, (task,), config, prompter, rng, max_masks=5).questions
     upper = torch.arange(36) < 18
     assert not (question.is_negative & upper).any()
     assert not (question.may_be_hard & upper).any()
@@ -182,9 +185,9 @@ def test_the_centres_of_others_are_negatives_of_a_single_object(
     scene = small(2)
     rng = np.random.default_rng(0)
     everything = Task(ALL_REGIONS, tuple(range(len(scene.regions))), False)
-    (dense,) = make_example(scene, (everything,), config, prompter, rng).questions
+    (dense,) = make_example(scene, (everything,), config, prompter, rng, max_masks=5).questions
     (single,) = make_example(
-        scene, (Task('the first', (0,), True),), config, prompter, rng
+        scene, (Task('the first', (0,), True),), config, prompter, rng, max_masks=5
     ).questions
     others = dense.is_positive & single.may_be_hard
     assert others.any()

@@ -20,6 +20,7 @@ def test_rose_7b_is_llava_onevision_7b_with_sam_vit_h() -> None:
     assert sizes.language_model == pytest.approx(7.07e9, rel=1e-3)
     assert sizes.lm_head == pytest.approx(0.545e9, rel=1e-3)
     assert sizes.vision_tower == pytest.approx(0.398e9, rel=1e-3)
+    assert sizes.text_tower == pytest.approx(449.7e6, rel=1e-3)  # google/siglip-so400m-patch14-384
     assert sizes.sam_encoder == pytest.approx(637.0e6, rel=1e-3)
     assert sizes.sam_decoder == pytest.approx(4.06e6, rel=1e-3)
 

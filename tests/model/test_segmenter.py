@@ -108,11 +108,11 @@ def test_suppressing_before_naming_equals_suppressing_after(
     frame = segmenter.segment(image)
     rose, context = segmenter._rose, frame.context
     with torch.inference_mode():
-        embedding = segmenter._perceive(context, ALL_REGIONS, None)
-        objectness = segmenter._objectness(embedding)
+        readings = segmenter._perceive(context, ALL_REGIONS, None)
+        objectness = readings.objectness
         patches = select_patches(objectness, segmenter._roles, segmenter._patch_filter)
-        chosen = embedding[patches]
-        names = segmenter._names.decode(rose.patch_analyzer.category_embedding(chosen))
+        chosen = readings.embedding[patches]
+        names = segmenter._decoder._names.decode(rose.patch_analyzer.category_embedding(chosen))
         masks = decode_masks(
             rose.sam, rose.patch_analyzer.mask_embedding(chosen), context.image_embeddings
         )
@@ -182,20 +182,20 @@ def test_mask_and_label_corrections_change_their_segment_only(
 def test_corrections_build_on_each_other(segmenter: RoseSegmenter, image: np.ndarray) -> None:
     frame = segmenter.segment(image)
     once = segmenter.refine(frame, 'this is a bus', segment_id='1').segmentation
-    twice = segmenter.refine(once, 'include the mirror', segment_id='1')
+    twice = segmenter.refine(once, 'no, this is a truck', segment_id='1')
     assert twice.changed[0].revision == 2
-    assert twice.changed[0].category == 'bus'
+    assert twice.changed[0].category == 'truck'
 
 
 def test_a_missed_object_is_added_or_said_not_to_be_there(
     segmenter: RoseSegmenter, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     frame = replace(segmenter.segment(image), segments=())
-    monkeypatch.setattr('rose_model.segmenter.MIN_MISSED_OBJECTNESS', 0.0)
+    monkeypatch.setattr('rose_model.segmenter.MIN_SINGLE_OBJECTNESS', 0.0)
     added = segmenter.refine(frame, 'you missed the red car', points=(PointHint(60, 45, True),))
     assert added.case is RefinementCase.MISSED
     assert len(added.segmentation.segments) == 1
-    monkeypatch.setattr('rose_model.segmenter.MIN_MISSED_OBJECTNESS', 1.1)
+    monkeypatch.setattr('rose_model.segmenter.MIN_SINGLE_OBJECTNESS', 1.1)
     with pytest.raises(NotUnderstoodError, match='red car'):
         segmenter.refine(frame, 'you missed the red car')
 
