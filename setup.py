@@ -21,9 +21,9 @@ def package_version() -> str:
     return version
 
 
-def requirements() -> list[str]:
-    """Return what ``rose_model`` needs at run time, from ``requirements/model.in``."""
-    lines = (ROOT / 'requirements' / 'model.in').read_text().splitlines()
+def requirements(name: str) -> list[str]:
+    """Return what stands in ``requirements/NAME.in``."""
+    lines = (ROOT / 'requirements' / f'{name}.in').read_text().splitlines()
     return [line for line in lines if line and not line.startswith('#')]
 
 
@@ -34,7 +34,8 @@ setup(
     license='Apache-2.0',
     python_requires='>=3.11',
     packages=find_packages(include=['rose_model', 'rose_model.*']),
-    package_data={'rose_model': ['py.typed', 'weights/**/*']},
-    install_requires=requirements(),
+    package_data={'rose_model': ['py.typed', 'weights/**/*', 'training/recipes/*.yaml']},
+    install_requires=requirements('model'),
+    extras_require={'distributed': requirements('distributed')},
     entry_points={'console_scripts': ['rose = rose_model.cli.main:app']},
 )

@@ -66,20 +66,15 @@ def micro_batches(
         timeout=_PATIENCE_S,
         worker_init_fn=_quiet_worker,
     )
-    batches = iter(loader)
-    while True:
-        try:
-            batch = next(batches, None)
-        except RuntimeError as error:
-            if 'DataLoader' not in str(error):
-                raise
-            raise TrainingError(
-                f'A process that makes examples was lost: {" ".join(str(error).split())} Check '
-                f'the memory, then go on with --resume.'
-            ) from error
-        if batch is None:
-            return
-        yield batch
+    try:
+        yield from loader
+    except RuntimeError as error:
+        if 'DataLoader' not in str(error):
+            raise
+        raise TrainingError(
+            f'A process that makes examples was lost: {" ".join(str(error).split())} Check the '
+            f'memory, then go on with --resume.'
+        ) from error
 
 
 def _quiet_worker(_: int) -> None:

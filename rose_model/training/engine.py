@@ -155,8 +155,8 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, T
         shapes = {tuple(value.shape) for value in values.values()} - {()}
         if number >= len(parameters) or shapes != {tuple(parameters[number].shape)}:
             raise CheckpointError(
-                f'The state of parameter {number} in the optimizer has shape {shapes}, which is none '
-                f'of this model; resume with the recipe that the run was started with.'
+                f'Moments of shape {shapes} are none of parameter {number} of this model; resume '
+                f'with the recipe that the run was started with.'
             )
     optimizer.load_state_dict(optimizer.state_dict() | {'state': states})
 

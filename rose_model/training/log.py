@@ -39,8 +39,9 @@ class TrainingLog:
     that came further than its last checkpoint, are dropped.
     """
 
-    def __init__(self, folder: Path, stage: str, start: int, world: World) -> None:
+    def __init__(self, folder: Path, stage: str, start: int, end: int, world: World) -> None:
         self._path, self._stage, self._world = folder / LOG_FILE, stage, world
+        self._end = end
         self._names: tuple[str, ...] = ()
         self._recent: list[Tensor] = []
         self._since, self._steps = time.monotonic(), 0
@@ -56,7 +57,7 @@ class TrainingLog:
         if figures is not None:
             self._names = tuple(figures)
             self._recent.append(torch.stack([value.float() for value in figures.values()]))
-        if step % LOG_EVERY == 0:
+        if step % LOG_EVERY == 0 or step == self._end:
             self._write(step, skipped)
 
     def close(self) -> None:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import itertools
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 from typing import Generic
 
 import numpy as np
@@ -53,7 +53,7 @@ class Trainer:
     ) -> None:
         self._folder, self._ema_decay, self._seed = folder, ema_decay, seed
         self._world = world or World()
-        self._stop = stop or StopSignal()
+        self._stop = StopSignal() if stop is None else stop  # one without a signal is false
         self._store = CheckpointStore(folder, self._world)
         self._total = 0
         """Steps of all stages, by which checkpoints are numbered."""
@@ -72,7 +72,7 @@ class Trainer:
         run = _StageRun(stage, recipe, self._ema_decay, self._world, resumed)
         if resumed is not None:
             self._total = resumed.position.total
-        log = TrainingLog(self._folder, stage.name, run.step, self._world)
+        log = TrainingLog(self._folder, stage.name, run.step, recipe.steps, self._world)
         try:
             with progress_bar(stage.name, run.step, recipe.steps, self._world) as bar:
                 self._run(run, log, bar)
@@ -82,19 +82,19 @@ class Trainer:
         run.average.give_back()
 
     def _run(self, run: _StageRun[BatchT], log: TrainingLog, bar: ProgressBar) -> None:
-        saved_at, is_saved = time.monotonic(), True
+        saved_at, is_saved = monotonic(), True
         for micro_batches_of_step in run.batches():
             torch.manual_seed(_seed(self._seed, self._total, self._world.rank))
             figures = run.take_step(micro_batches_of_step)
             self._total += 1
             log.add(run.step, figures, run.skipped)
             bar.advance(log.words)
-            is_due = time.monotonic() - saved_at > SAVE_EVERY_S
+            is_due = monotonic() - saved_at > SAVE_EVERY_S
             must_stop, must_save = self._world.any(bool(self._stop), is_due)
             is_saved = must_stop or must_save
             if is_saved:
                 self._save(run)
-                saved_at = time.monotonic()
+                saved_at = monotonic()
             if must_stop:
                 raise StoppedError(self._stop.number or signal.SIGTERM)  # another process's
         if not is_saved:
