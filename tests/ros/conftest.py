@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
@@ -180,6 +182,12 @@ class RosSide:
         """The answer to a description."""
         request = Refer.Request(description=description, header=header or Header(), **fields)
         return self.call(Refer, '/rose/refer', request)
+
+    def set_parameter(self, name, value):
+        """What the node says to ``ros2 param set``."""
+        parameter = Parameter(name, value=value).to_parameter_msg()
+        request = SetParameters.Request(parameters=[parameter])
+        return self.call(SetParameters, '/rose/set_parameters', request).results[0]
 
     def count(self, camera, name):
         """A counter of the diagnostics."""

@@ -5,8 +5,6 @@ import signal
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
-from rcl_interfaces.srv import SetParameters
 
 from ros2_rose.conversions import to_nanoseconds
 from ros2_rose.image_writer import write_image
@@ -22,12 +20,6 @@ def change(ros, transition):
 
 def state(ros):
     return ros.call(GetState, '/rose/get_state', GetState.Request()).current_state.label
-
-
-def set_parameter(ros, name, text):
-    value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=text)
-    request = SetParameters.Request(parameters=[Parameter(name=name, value=value)])
-    return ros.call(SetParameters, '/rose/set_parameters', request).results[0]
 
 
 def test_a_whole_life(ros, start_node, street, tmp_path):
@@ -46,11 +38,11 @@ def test_a_whole_life(ros, start_node, street, tmp_path):
     assert not change(ros, Transition.TRANSITION_ACTIVATE)
     assert state(ros) == 'unconfigured'
 
-    assert not set_parameter(ros, 'device', 'abacus').successful
-    assert set_parameter(ros, 'model', 'nano').successful
+    assert not ros.set_parameter('device', 'abacus').successful
+    assert ros.set_parameter('model', 'nano').successful
     assert change(ros, Transition.TRANSITION_CONFIGURE)
     assert state(ros) == 'inactive'
-    refused = set_parameter(ros, 'model', str(missing))
+    refused = ros.set_parameter('model', str(missing))
     assert not refused.successful
     assert 'model' in refused.reason
     ros.wait_until_ready()
