@@ -14,7 +14,8 @@ from PIL import Image
 
 from rose_model.errors import DataError
 
-_END_MARKS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND'}
+_FORMATS = ('JPEG', 'PNG')
+_END_OF_JPEG, _END_OF_PNG = b'\xff\xd9', b'IEND'
 _TAIL_BYTES = 4096
 _COLOUR_MODES = frozenset({'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr'})
 _LABEL_MODES = frozenset({'L', 'P'})
@@ -56,9 +57,10 @@ def image_size(path: Path) -> tuple[int, int]:
         DataError: there is no such file, it is no such image, or it lacks its end.
     """
     try:
-        with Image.open(path, formats=tuple(_END_MARKS)) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             width, height = image.size
-            mark = _END_MARKS[str(image.format)]
+            # Phones write JPEG files of two views, which Pillow calls MPO.
+            mark = _END_OF_PNG if image.format == 'PNG' else _END_OF_JPEG
         with path.open('rb') as file:
             file.seek(max(0, path.stat().st_size - _TAIL_BYTES))
             complete = mark in file.read()
@@ -78,7 +80,7 @@ def read_image(path: Path) -> NDArray[np.uint8]:
         DataError: the file cannot be decoded to its end, or has more than 8 bits a channel.
     """
     try:
-        with Image.open(path, formats=tuple(_END_MARKS)) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             if image.mode not in _COLOUR_MODES:
                 raise DataError(f'{path} has mode {image.mode}; convert it to 8-bit RGB.')
             return np.array(image.convert('RGB'), np.uint8)

@@ -2,11 +2,12 @@
 
 ::
 
-    images/000001000000.png   RGB
-    labels/000001000000.png   index into classes.json, 255 for pixels that do not count
-    classes.json              [{"id": 0, "name": "car", "isthing": 1}, ...]
-    instances.json            COCO: things with whole names ("red car"), compressed run lengths
-    refs(streets).p           RefCOCO: descriptions that fit one thing
+    test/000001000000.png            the images, in a folder called like the split
+    annotations/instances_test.json  COCO: things with whole names ("red car"), run lengths
+    labels/000001000000.png          index into classes.json, 255 for pixels that do not count
+    classes.json                     [{"id": 0, "name": "car", "isthing": 1}, ...]
+    refer/instances.json             RefCOCO wants the instances beside its references
+    refer/refs(streets).p            RefCOCO: descriptions that fit one thing
 
 The same scenes give the same bytes.
 """
@@ -68,23 +69,25 @@ def export_streets(
 ) -> None:
     """Write the scenes of those numbers into a new or empty folder.
 
-    ``size``, ``things`` and ``pairs`` are those of ``render_scene``; ``split`` is written into
-    the references.  The number of a scene is the id of its image.
+    ``size``, ``things`` and ``pairs`` are those of ``render_scene``; ``split`` names the folder of
+    the images and stands in the references.  The number of a scene is the id of its image.
 
     Raises:
         DataError: the folder holds something already, or cannot be written.
     """
-    _prepare(folder)
+    _prepare(folder, split)
     records = _Records(split)
     for number in scenes:
         sample = render_scene(number, size, things=things, pairs=pairs)
         name = f'{number:012d}.png'
-        write_png(folder / 'images' / name, sample.image)
+        write_png(folder / split / name, sample.image)
         write_png(folder / 'labels' / name, semantic_labels(sample))
         _add_image(records, number, name, sample)
     _write_json(folder / 'classes.json', _classes())
-    _write_json(folder / 'instances.json', _instances(records))
-    write_references(folder / 'refs(streets).p', records.references)
+    instances = _instances(records)
+    _write_json(folder / 'annotations' / f'instances_{split}.json', instances)
+    _write_json(folder / 'refer' / 'instances.json', instances)
+    write_references(folder / 'refer' / 'refs(streets).p', records.references)
 
 
 def semantic_labels(sample: Sample) -> NDArray[np.uint8]:
@@ -98,12 +101,12 @@ def semantic_labels(sample: Sample) -> NDArray[np.uint8]:
     return labels
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, split: str) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise DataError(f'{folder} is not empty; name a new folder.')
-        for name in ('images', 'labels'):
+        for name in (split, 'annotations', 'labels', 'refer'):
             (folder / name).mkdir()
     except OSError as error:
         raise DataError(f'cannot write {folder}: {error.strerror}; name another one.') from error

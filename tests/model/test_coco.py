@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -257,6 +258,22 @@ def test_an_image_of_another_size_is_refused(tmp_path: Path) -> None:
         DataError, match=r'one.png has 20 x 30 pixels, its annotations say 20 x 31'
     ):
         read(tmp_path, [], images=[picture])
+
+
+def test_a_jpeg_of_two_views_is_read(tmp_path: Path) -> None:
+    """Phones write them; Pillow calls them by another name than JPEG."""
+    path = write_set(tmp_path, [annotation(1, MASK)])
+    view = Image.fromarray(np.full((*SIZE, 3), 70, np.uint8))
+    view.save(tmp_path / 'images' / 'one.png', 'MPO', save_all=True, append_images=[view])
+    assert CocoInstances(path, tmp_path / 'images')[0].image.shape == (*SIZE, 3)
+
+
+def test_a_copy_for_another_process_gives_the_same(tmp_path: Path) -> None:
+    coco = read(tmp_path, [annotation(1, MASK), annotation(2, box_mask(0, 9, 9, 19))])
+    copy = pickle.loads(pickle.dumps(coco))  # noqa: S301 - as workers of a loader are given it
+    assert copy.pictures == coco.pictures
+    assert np.array_equal(copy[0].index_map, coco[0].index_map)
+    assert copy[0].regions == coco[0].regions
 
 
 def test_other_files_are_no_instances(tmp_path: Path) -> None:

@@ -47,7 +47,9 @@ def thing_masks(sample: Sample) -> list[tuple[LabelledRegion, np.ndarray]]:
 
 
 def test_the_coco_reader_gives_the_same_images_masks_and_names(exported: Path) -> None:
-    coco = CocoInstances(exported / 'instances.json', exported / 'images', strict=True)
+    coco = CocoInstances(
+        exported / 'annotations' / 'instances_val.json', exported / 'val', strict=True
+    )
     assert [picture.id for picture in coco.pictures] == list(SCENES)
     for index, number in enumerate(SCENES):
         written, read = scene(number), coco[index]
@@ -60,7 +62,7 @@ def test_the_coco_reader_gives_the_same_images_masks_and_names(exported: Path) -
 
 
 def test_pycocotools_reads_the_same_file(exported: Path) -> None:
-    reference = COCO(exported / 'instances.json')
+    reference = COCO(exported / 'annotations' / 'instances_val.json')
     for number in SCENES:
         records = reference.loadAnns(reference.getAnnIds(imgIds=[number]))
         masks = {(reference.annToMask(record) == 1).tobytes() for record in records}
@@ -86,7 +88,7 @@ def test_label_maps_hold_the_noun_of_each_pixel(exported: Path) -> None:
 
 
 def test_the_referring_reader_gives_descriptions_with_their_masks(exported: Path) -> None:
-    refer = Referring(exported, exported / 'images', 'val', 'streets', strict=True)
+    refer = Referring(exported / 'refer', exported / 'val', 'val', 'streets', strict=True)
     images = {number: scene(number).image.tobytes() for number in SCENES}
     read: dict[int, set[tuple[str, bytes]]] = {number: set() for number in SCENES}
     for index in range(len(refer)):
@@ -112,7 +114,7 @@ def expected_descriptions(sample: Sample) -> set[tuple[str, bytes]]:
 def test_some_scenes_have_two_distractors_and_only_their_things_are_described(
     exported: Path,
 ) -> None:
-    refer = Referring(exported, exported / 'images', 'val', 'streets')
+    refer = Referring(exported / 'refer', exported / 'val', 'val', 'streets')
     counts = [distractors(refer[index].sample, refer[index].index) for index in range(len(refer))]
     assert max(counts) >= MIN_DISTRACTORS
 
@@ -120,17 +122,18 @@ def test_some_scenes_have_two_distractors_and_only_their_things_are_described(
 def test_the_same_scenes_give_the_same_bytes(exported: Path, tmp_path: Path) -> None:
     export_streets(tmp_path / 'again', SCENES, SIZE, things=(4, 9), split='val')
     files = sorted(path.relative_to(exported) for path in exported.rglob('*') if path.is_file())
-    assert len(files) == 2 * len(SCENES) + 3
+    assert len(files) == 2 * len(SCENES) + 4
     for file in files:
         assert (tmp_path / 'again' / file).read_bytes() == (exported / file).read_bytes()
 
 
 def test_streets_without_things_have_no_annotations(tmp_path: Path) -> None:
-    export_streets(tmp_path / 'empty', range(2), SIZE, things=(0, 0))
-    coco = CocoInstances(tmp_path / 'empty' / 'instances.json', tmp_path / 'empty' / 'images')
+    folder = tmp_path / 'empty'
+    export_streets(folder, range(2), SIZE, things=(0, 0))
+    coco = CocoInstances(folder / 'annotations' / 'instances_test.json', folder / 'test')
     assert [coco[index].regions for index in range(len(coco))] == [(), ()]
     with pytest.raises(DataError, match='no reference of split'):
-        Referring(tmp_path / 'empty', tmp_path / 'empty' / 'images', 'test', 'streets')
+        Referring(folder / 'refer', folder / 'test', 'test', 'streets')
 
 
 def test_category_ids_cover_every_pair_once() -> None:
@@ -157,10 +160,10 @@ def test_the_command_writes_a_set_that_can_be_read(tmp_path: Path) -> None:
     out = tmp_path / 'out'
     result = CliRunner().invoke(app, ['data', 'streets', str(out), '--scenes', '2'])
     assert result.exit_code == 0, result.output
-    coco = CocoInstances(out / 'instances.json', out / 'images')
+    coco = CocoInstances(out / 'annotations' / 'instances_test.json', out / 'test')
     first = SPLITS['test'][0]
     assert [picture.id for picture in coco.pictures] == [first, first + 1]
-    image = read_image(out / 'images' / f'{first:012d}.png')
+    image = read_image(out / 'test' / f'{first:012d}.png')
     assert np.array_equal(image, render_scene(first).image)
 
 
