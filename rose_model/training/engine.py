@@ -79,7 +79,7 @@ class LocalEngine:
     def backward(self, batch: Any, parts: int) -> Figures:  # noqa: ANN401 - of any stage
         """See ``Engine``."""
         loss, figures = self._module(batch)
-        (loss / parts).backward()
+        (loss / parts).backward()  # type: ignore[no-untyped-call]
         return dict(figures)
 
     def update(self, rate: float) -> float | None:

@@ -14,6 +14,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -115,12 +116,12 @@ def progress_bar(
 class ProgressBar:
     """Moves on step by step."""
 
-    def __init__(self, progress: Progress, task: object) -> None:
+    def __init__(self, progress: Progress, task: TaskID) -> None:
         self._progress, self._task = progress, task
 
     def advance(self, words: str) -> None:
         """One more step is done; the last figures in a few words."""
-        self._progress.update(self._task, advance=1, figures=words)  # type: ignore[arg-type]
+        self._progress.update(self._task, advance=1, figures=words)
 
 
 def _drop_after(path: Path, stage: str, start: int) -> None:

@@ -83,7 +83,7 @@ def require_space(folder: Path, needed: int) -> None:
 
 def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> None:
     """Write a safetensors file and flush it to the disk."""
-    save_file(dict(tensors), path)
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path)
     flush(path)
 
 
