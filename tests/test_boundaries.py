@@ -72,7 +72,8 @@ def test_the_model_never_imports_ros():
 
 
 def test_the_core_of_the_model_never_imports_what_is_built_around_it():
-    core = [p for p in sources('rose_model') if p.parts[len(ROOT.parts) + 1] not in OUTER_PACKAGES]
+    outer = OUTER_PACKAGES | {'__main__.py'}  # the door to the command line
+    core = [p for p in sources('rose_model') if p.parts[len(ROOT.parts) + 1] not in outer]
     assert violations(core, is_outer) == []
 
 

@@ -104,8 +104,9 @@ def save_and_die(folder: Path, total: int, fatal_event: int, *, torn: bool) -> N
             os._exit(DIED)
 
     def audit(event: str, arguments: tuple) -> None:
-        if event in FILE_EVENTS and str(folder) in str(arguments[0]):
-            count(Path(str(arguments[0])))
+        name = str(arguments[0]) if event in FILE_EVENTS else '/'
+        if str(folder) in name or not name.startswith('/'):  # a folder is emptied by short names
+            count(Path(name))
 
     sys.addaudithook(audit)
     real_fsync = os.fsync
