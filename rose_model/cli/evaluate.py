@@ -162,4 +162,6 @@ def figures_table(figures: Figures, title: str) -> Table:
 def _shown(value: float, *, is_share: bool) -> str:
     if math.isnan(value):
         return '-'
-    return f'{100 * value:.1f} %' if is_share else f'{value:.2f}'
+    if not is_share:
+        return f'{value:.2f}'
+    return f'{round(100 * value, 1) + 0.0:.1f} %'  # + 0.0: no "-0.0 %"

@@ -81,13 +81,14 @@ def evaluate_camvid(
     stability = TemporalStability()
     by_synonyms, by_name = by_table(CLASSES, SYNONYMS), by_table(CLASSES, {})
     for index in indices:
-        image, labels = data[index].image, data.labels(index)
-        segmentation = segmenter.segment(image)
+        labels = data.labels(index)
+        segmentation = segmenter.segment(data[index].image)
         painted = paint(segmentation, by_synonyms)
         generated.add(painted, labels)
         if is_film:
             stability.add(segmentation, painted, labels, IGNORE)
-        chosen.add(paint(segmenter.segment(image, candidates=CLASSES), by_name), labels)
+        by_candidates = segmenter.segment(segmentation.context, candidates=CLASSES)
+        chosen.add(paint(by_candidates, by_name), labels)
     figures = {**generated.figures(), **chosen.figures()}
     if is_film:
         figures |= stability.figures()

@@ -37,12 +37,14 @@ class Segments(Protocol):
 
     def segment(
         self,
-        image: NDArray[np.uint8],
+        image: NDArray[np.uint8] | FrameContext,
         instruction: str | None = None,
         *,
         candidates: Sequence[str] = (),
     ) -> Segmentation:
-        """Segment an image, with generated names or with the best of ``candidates``."""
+        """Segment an image, or a frame seen before; names are generated, or the best of
+        ``candidates``.
+        """
 
 
 class Refers(Protocol):

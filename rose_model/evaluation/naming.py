@@ -66,7 +66,7 @@ class NearestNaming:
     """``name_nearest_*``: the same share where the name is not generated, but the one of
     ``vocabulary`` that is nearest in the space of SigLIP's text tower.
 
-    Each image is segmented once more, with the vocabulary as candidates.
+    Each frame is segmented once more, with the vocabulary as candidates.
     """
 
     def __init__(self, segmenter: Segments, vocabulary: Sequence[str]) -> None:
@@ -77,7 +77,8 @@ class NearestNaming:
     def add(self, frame: Frame) -> None:
         """Judge the names of one frame."""
         sample = frame.sample
-        answer = self._segmenter.segment(sample.image, candidates=self._vocabulary)
+        context = frame.segmentation.context
+        answer = self._segmenter.segment(context, candidates=self._vocabulary)
         things = [segment for segment in answer.segments if segment.is_thing]
         found = find(sample, things, is_thing=True)
         found = [item for item in found if frame.is_large(item.index)]

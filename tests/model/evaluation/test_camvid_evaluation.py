@@ -18,6 +18,7 @@ from rose_model.evaluation.semantic import UNMAPPED, by_table
 from rose_model.evaluation.temporal import TemporalStability
 from rose_model.instructions import counting_sentence
 from rose_model.presets import nano
+from rose_model.records import FrameContext
 
 
 class Film:
@@ -55,9 +56,14 @@ class Painter:
         self.config = nano()
         self._film, self._truth, self._frame_of = Film(), truth, frame_of
         self._rename = rename
+        self._seen = -1
 
     def segment(self, image, instruction=None, *, candidates=()):
-        index = int(image[0, 0, 0])
+        if isinstance(image, FrameContext):
+            assert candidates == CLASSES
+            index = self._seen
+        else:
+            index = self._seen = int(image[0, 0, 0])
         sample = self._film[index]
         segments = self._truth(sample)
         if not candidates:

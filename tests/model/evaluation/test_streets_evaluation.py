@@ -84,9 +84,9 @@ class Oracle:
         self._spoil = spoil
 
     def segment(self, image, instruction=None, *, candidates=()) -> Segmentation:
-        if self._scene is None or self._scene.image.tobytes() != image.tobytes():
+        if not isinstance(image, FrameContext):
             self._scene = next(self._scenes)
-        assert np.array_equal(self._scene.image, image)
+            assert np.array_equal(self._scene.image, image)
         segments = [segment_of(self._scene, i) for i in range(len(self._scene.regions))]
         geometry = FrameGeometry.of(TEST_SIZE, self.config)
         context = FrameContext(torch.zeros(0), torch.zeros(0), geometry)
