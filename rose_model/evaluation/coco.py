@@ -9,7 +9,7 @@ from rose_model.data.coco import CocoInstances
 from rose_model.evaluation.counting import Counting
 from rose_model.evaluation.figures import Figures
 from rose_model.evaluation.found import FoundRegions
-from rose_model.evaluation.frames import Evaluable, measure
+from rose_model.evaluation.frames import Evaluable, Part, measure
 from rose_model.evaluation.instance import InstanceAp
 
 
@@ -25,5 +25,5 @@ def open_split(root: Path, split: str) -> CocoInstances:
 
 def evaluate_coco(segmenter: Evaluable, data: CocoInstances, indices: Iterable[int]) -> Figures:
     """Average precision with and without names, recall and precision by group, and counting."""
-    parts = [InstanceAp(), FoundRegions(), Counting(segmenter)]
+    parts: list[Part] = [InstanceAp(), FoundRegions(), Counting(segmenter)]
     return measure(segmenter, ((index, data[index]) for index in indices), parts)

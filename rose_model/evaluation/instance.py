@@ -220,9 +220,10 @@ def _drawn_precision(table: _Table, rows: range) -> NDArray[np.float64]:
     """Mean of the average precision over IoU thresholds in each resample, ``[R]``."""
     weights = resample_weights(len(table.truths))
     parts = np.array_split(weights, max(1, len(weights) // _ROWS_AT_ONCE))
-    return np.concatenate(
+    drawn: NDArray[np.float64] = np.concatenate(
         [np.mean([average_precision(table, row, part) for row in rows], axis=0) for part in parts]
     )
+    return drawn
 
 
 def _drawn_recall(table: _Table) -> NDArray[np.float64]:

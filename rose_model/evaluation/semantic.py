@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,7 +60,7 @@ class Confusion:
         self._classes = classes
         self._matrices: list[NDArray[np.int64]] = []
 
-    def add(self, predicted: NDArray[np.int64], truth: NDArray[np.integer]) -> None:
+    def add(self, predicted: NDArray[np.int64], truth: NDArray[np.integer[Any]]) -> None:
         """One image.  ``predicted``: classes or a negative number; ``truth``: classes, or any
         other number where nothing is labelled; both ``[H, W]``.
         """
@@ -74,7 +75,8 @@ class Confusion:
     def iou(self) -> NDArray[np.float64]:
         """IoU of each class over all images, NaN for a class that never occurs: ``[C]``."""
         total = np.sum(self._matrices, axis=0) if self._matrices else self._empty()
-        return _class_iou(total[None].astype(np.float64))[0]
+        iou: NDArray[np.float64] = _class_iou(total[None].astype(np.float64))[0]
+        return iou
 
     def mean_iou(self) -> Figure:
         """Mean over the classes that occur in the ground truth, and the images it rests on."""
