@@ -74,10 +74,10 @@ class StatedLabels:
         for item in frame.found_things[:STATED_PER_FRAME]:
             is_known = self._turn % 2 == 0
             pool = self._vocabulary if is_known else OUTSIDE_VOCABULARY
-            round_, place = divmod(self._turn // 2, len(pool))
+            lap, place = divmod(self._turn // 2, len(pool))
             label = pool[place]
-            # Each round begins with another sentence, so that all pairs have their turn.
-            text = state(STATEMENTS[(round_ + place) % len(STATEMENTS)], label)
+            # Each lap begins with another sentence, so that all pairs have their turn.
+            text = state(STATEMENTS[(lap + place) % len(STATEMENTS)], label)
             self._turn += 1
             answer = name_after(
                 self._segmenter, frame.segmentation, item.segment.id, text, RefineTarget.AUTO
