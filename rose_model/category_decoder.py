@@ -103,19 +103,22 @@ def category_loss(
     prompt: CategoryPrompt,
     category_embedding: Tensor,
     names: Sequence[Sequence[int]],
+    inputs: Sequence[Sequence[int]],
 ) -> Tensor:
     """Cross entropy ``[N]``, the mean over each name's tokens and its end token (paper, Eq. 5,
     second term).
 
-    ``category_embedding``: ``[N, D]`` with N > 0; ``names``: N rows of ids from ``Prompter.name``.
+    ``category_embedding``: ``[N, D]`` with N > 0; ``names``: N rows of ids from ``Prompter.name``,
+    to be predicted; ``inputs``: the same, or with blanks, as the model reads them meanwhile.
     """
     device = category_embedding.device
     embed = language_model.model.embed_tokens
     longest = max(len(name) for name in names)
     ids = torch.full((len(names), longest), prompt.end, device=device)
     target = torch.full((len(names), longest), IGNORE, device=device)
-    for row, name in enumerate(names):
-        ids[row, : len(name)] = target[row, : len(name)] = torch.tensor(name, device=device)
+    for row, (name, read) in enumerate(zip(names, inputs, strict=True)):
+        target[row, : len(name)] = torch.tensor(name, device=device)
+        ids[row, : len(read)] = torch.tensor(read, device=device)
     count = len(names)
     before = embed(torch.tensor(prompt.before, device=device)).expand(count, -1, -1)
     after = embed(torch.tensor(prompt.after, device=device)).expand(count, -1, -1)

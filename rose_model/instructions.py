@@ -72,6 +72,13 @@ REFERRINGS = (
 )
 """The first is the paper's (A.4); a description brings its own article."""
 
+SELECTIONS = (
+    'Please segment every {words} in this image.',
+    'Can you segment each {words}?',
+    'Segment all that is a {words}.',
+)
+"""Instructions about all regions of a kind: "red thing", "car", "red car"."""
+
 _NOTHING = 'There is nothing to segment in this image.'
 _COUNTED = re.compile(r'There are (?P<counts>\d+ .+) in this image\.')
 
@@ -243,6 +250,7 @@ __all__ = [
     'FOREGROUND',
     'REFERRINGS',
     'REFINEMENTS',
+    'SELECTIONS',
     'CategoryPrompt',
     'PerceptionPrompt',
     'Prompter',

@@ -1,4 +1,4 @@
-"""One photograph, many examples: crops, mirror images, other light; for data sets of few images."""
+"""One photograph, many examples: crops, mirror images, other light; for few photographs."""
 
 from __future__ import annotations
 

@@ -25,6 +25,8 @@ from rose_model.training.tasks import Task
 MIN_NEGATIVES = 64
 THING_WEIGHT = 2.0
 """How much more often a thing's mask is decoded than a stuff region's."""
+BLANK_SHARE = 0.3
+"""Share of a name's words that the model does not read while it is trained to say the next one."""
 OTHER_NAMES = 32
 """Names of the vocabulary that each example adds to the negatives of the SigLIP-space loss."""
 
@@ -38,7 +40,8 @@ class Question:
     the ``num_hard`` highest-scoring serve as negatives, too.  ``patches``: int64 ``[G]``, one
     positive patch a region.  ``masked``: int64 ``[K]``, indices into the regions.  ``masks``:
     float ``[K, M, M]`` in [0, 1], in SAM's padded frame at the resolution of the mask logits.
-    ``names`` and ``name_ids``: of each region.
+    ``names`` and ``name_ids``: of each region; ``name_inputs``: the ids with blanks, as the model
+    reads them in training.
     """
 
     prompt: PerceptionPrompt
@@ -53,6 +56,7 @@ class Question:
     masks: Tensor
     names: tuple[str, ...]
     name_ids: tuple[tuple[int, ...], ...]
+    name_inputs: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,16 +163,17 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
     is_positive = owner >= 0
     free = ~is_positive & ~assignment.void_patch
     is_negative = np.zeros(grid * grid, bool)
-    if task.is_single:
-        # Beside the centre of the one object asked for: neither right nor wrong.
+    if task.is_selective:
+        # Beside the centre of what is asked for: neither right nor wrong.
         free &= ~assignment.window_of_patch
         is_negative = free & (context.everything.region_of_patch >= 0)
-    count = max(MIN_NEGATIVES, 3 * int(is_positive.sum())) // (4 if task.is_single else 2)
+    count = max(MIN_NEGATIVES, 3 * int(is_positive.sum())) // (4 if task.is_selective else 2)
     is_negative[rng.permutation(np.flatnonzero(free))[:count]] = True
     patches = [int(rng.choice(np.flatnonzero(owner == index))) for index in found]
     is_thing = [sample.regions[index].is_thing for index in found]
-    masked = _choose_masks(is_thing, context.max_masks, rng)
+    masked = _choose_masks(is_thing, context.max_masks, rng) if task.teaches_masks else []
     names = tuple(sample.regions[index].name for index in found)
+    name_ids = tuple(prompter.name(name) for name in names)
     side = config.vision.input_size
     return Question(
         prompt=prompter.perception(task.instruction),
@@ -182,8 +187,16 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         masked=torch.tensor(masked).long(),
         masks=_masks(context, [found[row] for row in masked]),
         names=names,
-        name_ids=tuple(prompter.name(name) for name in names),
+        name_ids=name_ids,
+        name_inputs=tuple(_with_blanks(ids, rng) for ids in name_ids),
     )
+
+
+def _with_blanks(ids: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
+    """Some ids replaced by the end token: the next word must come from the category embedding, not
+    from the word before it, or a noun is never generated after a new attribute.
+    """
+    return tuple(ids[-1] if rng.random() < BLANK_SHARE else token for token in ids)
 
 
 def _choose_masks(is_thing: Sequence[bool], max_masks: int, rng: np.random.Generator) -> list[int]:

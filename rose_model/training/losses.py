@@ -41,14 +41,17 @@ class Losses:
         return text + mask + self.loss_objectness + self.loss_siglip + self.loss_mask_score
 
 
-def mean_by_question(values: Tensor, question: Tensor, weights: Tensor) -> Tensor:
-    """Weighted sum over questions of the mean over each question's values.
+def mean_by_image(values: Tensor, question: Tensor, image: Tensor, num_images: int) -> Tensor:
+    """The mean over each question's values, then over each image's questions that have any, then
+    over images.
 
-    ``values``: ``[N]``; ``question``: int64 ``[N]``, whose value it is; ``weights``: ``[Q]``.
-    Questions without values count as zero.
+    ``values``: ``[N]``; ``question``: int64 ``[N]``, whose value it is; ``image``: int64 ``[Q]``,
+    whose question it is.  Images without values count as zero.
     """
-    count = torch.bincount(question, minlength=len(weights)).clamp(min=1)
-    return (values * (weights / count)[question]).sum()
+    values_of = torch.bincount(question, minlength=len(image))
+    questions_of = torch.bincount(image, weights=(values_of > 0).float(), minlength=num_images)
+    share = 1 / (values_of[question] * questions_of[image[question]] * num_images)
+    return (values * share).sum()
 
 
 def objectness_losses(logits: Tensor, questions: Sequence[Question]) -> Tensor:

@@ -18,7 +18,7 @@ from rose_model.training.examples import Example, Question
 from rose_model.training.losses import (
     Losses,
     mask_losses,
-    mean_by_question,
+    mean_by_image,
     objectness_losses,
     response_losses,
     siglip_losses,
@@ -51,7 +51,10 @@ class Objective(nn.Module):
         chosen = embedding[batch.question, batch.patch]
         losses = Losses(
             loss_response=loss_response,
-            loss_objectness=(objectness_losses(logit, batch.questions) * batch.weights).sum(),
+            loss_objectness=batch.mean(
+                objectness_losses(logit, batch.questions),
+                torch.arange(len(logit)).to(logit.device),
+            ),
             **self._mask_terms(batch, chosen),
             **self._name_terms(batch, chosen),
         )
@@ -80,7 +83,7 @@ class Objective(nn.Module):
             embedding = embedding.index_copy(0, index, seen.object_embedding)
             if responses and seen.response_logits is not None:
                 spoken_losses = response_losses(seen.response_logits, responses)
-                loss = (spoken_losses * batch.weights[index]).sum()
+                loss = batch.mean(spoken_losses, index)
         return embedding, loss
 
     def _mask_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
@@ -98,8 +101,7 @@ class Objective(nn.Module):
         }
         question = batch.question[rows]
         return {
-            name: mean_by_question(values, question, batch.target_weights)
-            for name, values in terms.items()
+            name: batch.mean(values, question) * batch.has_masks for name, values in terms.items()
         }
 
     def _name_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
@@ -109,13 +111,14 @@ class Objective(nn.Module):
             self._category_prompt,
             analyzer.category_embedding(chosen),
             batch.name_ids,
+            batch.name_inputs,
         )
         everything = sorted(_of_all_processes({*batch.names, *batch.other_names}))
         column = torch.tensor([everything.index(name) for name in batch.names])
         logits = analyzer.name_logits(chosen, self._encode_names(everything))
         siglip = siglip_losses(logits, column.to(logits.device))
         return {
-            name: mean_by_question(values, batch.question, batch.target_weights)
+            name: batch.mean(values, batch.question) * batch.has_targets
             for name, values in (('loss_category', category), ('loss_siglip', siglip))
         }
 
@@ -125,8 +128,8 @@ class _Batch:
     """Examples, flattened: B images, Q questions about V views of them, N targets, K masks.
 
     ``view``, ``image``: int64 ``[Q]``.  ``question``, ``patch``: int64 ``[N]``.  ``masked``: int64
-    ``[K]``, the targets that have masks.  ``weights``: ``[Q]``, they add up to one;
-    ``target_weights`` are the same, or zero where the only target is a dummy.
+    ``[K]``, the targets that have masks.  Where there is no target or no mask a dummy stands for
+    it, and ``has_targets`` or ``has_masks`` is false.
     """
 
     questions: list[Question]
@@ -136,50 +139,37 @@ class _Batch:
     is_content: Tensor
     view: Tensor
     image: Tensor
-    weights: Tensor
-    target_weights: Tensor
     question: Tensor
     patch: Tensor
     masked: Tensor
     masks: Tensor
     names: list[str]
     name_ids: list[tuple[int, ...]]
+    name_inputs: list[tuple[int, ...]]
     other_names: set[str]
+    has_targets: bool
+    has_masks: bool
 
     @classmethod
     def of(cls, examples: Sequence[Example], device: torch.device) -> _Batch:
-        questions, views, view, image, weights = [], [], [], [], []
-        for number, example in enumerate(examples):
-            plain = None
-            for question in example.questions:
-                if question.mask_channel is None and plain is None:
-                    plain = len(views)
-                if question.mask_channel is not None or plain == len(views):
-                    views.append((number, question.mask_channel))
-                view.append(plain if question.mask_channel is None else len(views) - 1)
-                questions.append(question)
-                image.append(number)
-                weights.append(1 / (len(examples) * len(example.questions)))
-        nothing = torch.zeros_like(examples[0].lmm_pixels[:1], dtype=torch.float32)
+        questions = [question for example in examples for question in example.questions]
+        image = [n for n, example in enumerate(examples) for _ in example.questions]
+        views, view = _views(questions, image)
         targets = [(q, t) for q, item in enumerate(questions) for t in range(len(item.patches))]
-        offset = 0
-        masked = []
-        for item in questions:
-            masked += [offset + row for row in item.masked.tolist()]
-            offset += len(item.patches)
-        is_empty = not masked
+        row = {target: number for number, target in enumerate(targets)}
+        masked = [row[q, t] for q, item in enumerate(questions) for t in item.masked.tolist()]
         side = examples[0].is_content.shape[-1]
-        masks = [torch.zeros(1, side, side)] if is_empty else [q.masks for q in questions]
+        masks = [item.masks for item in questions] if masked else [torch.zeros(1, side, side)]
+        nothing = torch.zeros_like(examples[0].lmm_pixels[:1], dtype=torch.float32)
+        channels = [questions[q].mask_channel if q >= 0 else None for _, q in views]
         return cls(
             questions=questions,
             pixels=torch.stack([examples[number].lmm_pixels for number, _ in views]).to(device),
-            channel=torch.stack([nothing if c is None else c for _, c in views]).to(device),
+            channel=torch.stack([nothing if c is None else c for c in channels]).to(device),
             sam_pixels=torch.stack([example.sam_pixels for example in examples]).to(device),
             is_content=torch.stack([example.is_content for example in examples]).to(device),
             view=torch.tensor(view, device=device),
             image=torch.tensor(image, device=device),
-            weights=torch.tensor(weights, device=device),
-            target_weights=torch.tensor(weights, device=device) * (not is_empty),
             question=torch.tensor([q for q, _ in targets] or [0], device=device),
             patch=torch.tensor(
                 [int(questions[q].patches[t]) for q, t in targets] or [0], device=device
@@ -188,8 +178,29 @@ class _Batch:
             masks=torch.cat(masks).to(device),
             names=[questions[q].names[t] for q, t in targets] or [examples[0].other_names[0]],
             name_ids=[questions[q].name_ids[t] for q, t in targets] or [(0,)],
+            name_inputs=[questions[q].name_inputs[t] for q, t in targets] or [(0,)],
             other_names={name for example in examples for name in example.other_names},
+            has_targets=bool(targets),
+            has_masks=bool(masked),
         )
+
+    def mean(self, values: Tensor, question: Tensor) -> Tensor:
+        """``losses.mean_by_image`` of this batch."""
+        return mean_by_image(values, question, self.image, len(self.sam_pixels))
+
+
+def _views(
+    questions: Sequence[Question], image: Sequence[int]
+) -> tuple[list[tuple[int, int]], list[int]]:
+    """What the vision tower has to look at: (image, question with a mask, or -1 for no mask), and
+    the index of each question's view among them.
+    """
+    wanted = [
+        (number, -1 if question.mask_channel is None else q)
+        for q, (question, number) in enumerate(zip(questions, image, strict=True))
+    ]
+    views = list(dict.fromkeys(wanted))
+    return views, [views.index(view) for view in wanted]
 
 
 def _of_all_processes(names: set[str]) -> set[str]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from rose_model.instructions import (
     FOREGROUND,
     REFERRINGS,
     REFINEMENTS,
+    SELECTIONS,
     counting_sentence,
     with_box,
 )
@@ -32,6 +33,8 @@ MASK_QUESTION_SHARE = 0.5
 """Share of the images with a question about a given mask; the others get another without one."""
 CATEGORY_SHARE = 0.35
 """Of the questions about a given mask; the rest have a right name and a bad mask."""
+ABSENT_SHARE = 0.1
+"""Of the questions about all regions of a kind: nothing answers to them."""
 THING_SHARE = 0.85
 PERFECT_MASK_SHARE = 0.1
 MERGED_MASK_SHARE = 0.25
@@ -45,26 +48,35 @@ BOX_JITTER = 0.1
 class Task:
     """An instruction about the regions ``indices``, the answer in words, and the mask to be
     refined: bool ``[H, W]``.
+
+    ``is_selective``: it asks for some of the regions, so that all others are wrong answers.
+    ``teaches_masks``: the masks of its regions are decoded in training, too.
     """
 
     instruction: str
     indices: tuple[int, ...]
-    is_single: bool
+    is_selective: bool
     response: str = ''
     mask: NDArray[np.bool_] | None = None
+    teaches_masks: bool = True
 
 
 def choose_tasks(
     sample: Sample, vocabulary: Sequence[str], describe: Describe, rng: np.random.Generator
 ) -> tuple[Task, ...]:
-    """One dense task, one about an object without a mask, and one more of either kind."""
+    """One dense task, one about an object, one about a mask or an object, and two that train the
+    understanding of words alone, because they cost little.
+    """
     dense = dense_task(sample, rng)
     if not sample.regions:
         return (dense,)
-    without = object_task(sample, describe, rng)
     if rng.random() < MASK_QUESTION_SHARE:
-        return dense, without, mask_task(sample, vocabulary, rng)
-    return dense, without, object_task(sample, describe, rng)
+        third = mask_task(sample, vocabulary, rng)
+    else:
+        third = object_task(sample, describe, rng)
+    words = replace(object_task(sample, describe, rng), teaches_masks=False)
+    selection = selection_task(sample, vocabulary, rng)
+    return dense, object_task(sample, describe, rng), third, words, selection
 
 
 def dense_task(sample: Sample, rng: np.random.Generator) -> Task:
@@ -75,7 +87,30 @@ def dense_task(sample: Sample, rng: np.random.Generator) -> Task:
         indices = tuple(index for index in indices if sample.regions[index].is_thing)
         instruction = FOREGROUND
     counts = counting_sentence(sample.regions[index].name for index in indices)
-    return Task(instruction, indices, False, counts)
+    return Task(instruction, indices, instruction == FOREGROUND, counts)
+
+
+def selection_task(sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator) -> Task:
+    """All regions that share a name, a noun or an attribute; now and then one that none has."""
+    region = sample.regions[_draw_region(sample, rng)]
+    kind = ('name', 'noun', 'attribute')[rng.integers(3)]
+    if rng.random() < ABSENT_SHARE:
+        present = {other.name for other in sample.regions}
+        words = _draw([name for name in vocabulary if name not in present] or ['object'], rng)
+        indices: tuple[int, ...] = ()
+    elif kind == 'attribute' and region.attribute:
+        words = f'{region.attribute} thing'
+        indices = _alike(sample, 'attribute', region.attribute)
+    else:
+        kind = 'noun' if kind == 'attribute' else kind
+        words = getattr(region, kind)
+        indices = _alike(sample, kind, words)
+    sentence = _draw(SELECTIONS, rng).format(words=words)
+    return Task(sentence, indices, True, teaches_masks=False)
+
+
+def _alike(sample: Sample, kind: str, words: str) -> tuple[int, ...]:
+    return tuple(i for i, other in enumerate(sample.regions) if getattr(other, kind) == words)
 
 
 def object_task(sample: Sample, describe: Describe, rng: np.random.Generator) -> Task:

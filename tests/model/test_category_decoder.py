@@ -80,7 +80,7 @@ def test_loss_is_the_cross_entropy_of_names_and_their_ends(rose: Rose, prompter:
     prompt, model = prompter.category(), rose.perception.language_model
     names = [prompter.name('car'), prompter.name('red traffic light')]
     embeddings = torch.randn(2, 32)
-    loss = category_loss(model, prompt, embeddings, names)
+    loss = category_loss(model, prompt, embeddings, names, names)
     table, expected = model.model.embed_tokens, []
     for embedding, name in zip(embeddings, names, strict=True):
         before, after = (table(torch.tensor(ids)) for ids in (prompt.before, prompt.after))

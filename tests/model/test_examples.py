@@ -25,7 +25,7 @@ from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.corpus import street_corpus
 from rose_model.training.examples import Example, ExampleDataset, make_example
 from rose_model.training.sources import Source, streets
-from rose_model.training.tasks import Task, dense_task, mask_task, object_task
+from rose_model.training.tasks import Task, dense_task, mask_task, object_task, selection_task
 
 SIZE = (60, 80)
 
@@ -78,7 +78,7 @@ def instructions_of(source: Source, count: int) -> list[Task]:
 
 
 def test_every_task_of_the_paper_occurs(source: Source) -> None:
-    tasks = instructions_of(source, 80)
+    tasks = instructions_of(source, 300)
     sentences = {task.instruction for task in tasks}
     assert {ALL_REGIONS, FOREGROUND} <= sentences
     starts = [sentence.split('{')[0] for sentence in REFERRINGS[:1]]
@@ -153,6 +153,8 @@ def test_positives_and_negatives_never_meet(examples: list[Example]) -> None:
         assert not (question.is_positive & question.may_be_hard).any()
         assert question.is_positive[question.patches].all()
         assert len(question.patches) == len(question.names) == len(question.name_ids)
+        pairs = zip(question.name_ids, question.name_inputs, strict=True)
+        assert all(len(ids) == len(read) for ids, read in pairs)
         assert len(question.masked) == len(question.masks) <= 5
         assert (question.masked < max(1, len(question.names))).all()
 
@@ -208,3 +210,27 @@ def test_a_response_ends_with_the_end_token(
     responses = [q.response for example in examples for q in example.questions if q.response]
     assert responses
     assert all(response[-1] == tokenizer.special('<END>') for response in responses)
+
+
+def test_a_selection_means_every_region_of_its_kind(source: Source) -> None:
+    absent = 0
+    for number in range(120):
+        scene = small(number)
+        task = selection_task(scene, source.vocabulary, np.random.default_rng(number))
+        asked = {scene.regions[index] for index in task.indices}
+        rest = {r for i, r in enumerate(scene.regions) if i not in task.indices}
+        absent += not asked
+        for region in asked:
+            named = (region.name, region.noun, f'{region.attribute} thing')
+            assert any(f' {words}' in task.instruction for words in named)
+        for region in rest:
+            assert f' {region.name} ' not in task.instruction
+            assert f' {region.name}?' not in task.instruction
+    assert 2 <= absent <= 30
+
+
+def test_a_noun_can_be_learned_without_the_word_before_it(examples: list[Example]) -> None:
+    questions = [question for example in examples for question in example.questions]
+    rows = [(ids, q.name_inputs[i]) for q in questions for i, ids in enumerate(q.name_ids)]
+    same = sum(ids == read for ids, read in rows)
+    assert 0.2 * len(rows) < same < 0.8 * len(rows)

@@ -15,7 +15,7 @@ from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.examples import Example, ExampleDataset
 from rose_model.training.losses import (
     mask_losses,
-    mean_by_question,
+    mean_by_image,
     objectness_losses,
     siglip_losses,
 )
@@ -94,9 +94,10 @@ def test_questions_share_the_view_of_their_image(
     parts = [replace(example, questions=(question,)) for question in example.questions]
     _, together = objective([example])
     alone = [objective([part])[1] for part in parts]
-    for name in ('loss_objectness', 'loss_category', 'loss_mask_bce'):
-        mean = torch.stack([terms[name] for terms in alone]).mean()
-        torch.testing.assert_close(together[name], mean, rtol=2e-4, atol=2e-5)
+    for name in ('loss_objectness', 'loss_category', 'loss_mask_bce', 'loss_response'):
+        terms = torch.stack([part[name] for part in alone])
+        has_any = terms > 0 if name != 'loss_objectness' else torch.ones(len(terms)).bool()
+        torch.testing.assert_close(together[name], terms[has_any].mean(), rtol=2e-4, atol=2e-5)
 
 
 def empty_of(example: Example) -> Example:
@@ -111,6 +112,7 @@ def empty_of(example: Example) -> Example:
         masks=question.masks[:0],
         names=(),
         name_ids=(),
+        name_inputs=(),
     )
     return replace(example, questions=(nothing,))
 
@@ -139,12 +141,11 @@ def test_one_batch_can_be_learned_by_heart(objective: Objective, examples: list[
     assert loss < 0.4 * first.detach()
 
 
-def test_a_mean_by_question_counts_questions_not_values() -> None:
+def test_a_mean_by_image_counts_images_not_values() -> None:
     values = torch.tensor([1.0, 3.0, 10.0])
-    question = torch.tensor([0, 0, 2])
-    weights = torch.tensor([0.5, 0.25, 0.25])
-    assert mean_by_question(values, question, weights) == pytest.approx(0.5 * 2 + 0.25 * 10)
-    assert mean_by_question(values[:0], question[:0], weights) == 0
+    question, image = torch.tensor([0, 0, 2]), torch.tensor([0, 0, 1])
+    assert mean_by_image(values, question, image, 2) == pytest.approx((2 + 10) / 2)
+    assert mean_by_image(values[:0], question[:0], image, 2) == 0
 
 
 def test_perfect_masks_have_hardly_any_loss() -> None:
