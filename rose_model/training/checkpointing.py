@@ -13,16 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
+import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError
-from safetensors.torch import load_model, save_model
 from torch import Tensor, nn
 
 from rose_model.errors import CheckpointError
 from rose_model.training.storage import (
     PARTIAL,
     discard,
-    flush,
     read_tensors,
     require_space,
     said_if_full,
@@ -186,7 +184,7 @@ def _begin(
     partial: Path, modules: Mapping[str, nn.Module], optimizer: Mapping[str, Tensor], parts: int
 ) -> None:
     """An empty provisional folder, if there is room for all that will be in it."""
-    needed = sum(_bytes(module.state_dict()) for module in modules.values())
+    needed = sum(_bytes(_unique(module)) for module in modules.values())
     require_space(partial.parent, needed + parts * _bytes(optimizer))
     if partial.exists():
         shutil.rmtree(partial)
@@ -195,8 +193,7 @@ def _begin(
 
 def _write_main(partial: Path, position: Position, modules: Mapping[str, nn.Module]) -> None:
     for name, module in modules.items():
-        save_model(module, str(partial / name))
-        flush(partial / name)
+        write_tensors(partial / name, _own_copies(_unique(module)))
     write_bytes(partial / STATE_FILE, (position.model_dump_json(indent=1) + '\n').encode())
 
 
@@ -224,13 +221,41 @@ def _put_aside(folder: Path) -> None:
 
 
 def _load_module(path: Path, module: nn.Module) -> None:
+    tensors = read_tensors(path)
+    if different := sorted(tensors.keys() ^ _unique(module).keys()):
+        raise CheckpointError(
+            f'{path} does not fit the model: tensor {different[0]!r} is in one of them only '
+            f'({len(different)} in all). Resume with the recipe it was made by.'
+        )
     try:
-        load_model(module, path)
-    except (OSError, RuntimeError, SafetensorError) as error:
+        module.load_state_dict(tensors, strict=False)  # second names come along with the first
+    except RuntimeError as error:
         reason = ' '.join(str(error).split())[:300]
         raise CheckpointError(
-            f'{path} does not fit the model: {reason}. Resume with the recipe it was made by.'
+            f'{path} does not fit the model: {reason} Resume with the recipe it was made by.'
         ) from error
+
+
+def _unique(module: nn.Module) -> dict[str, Tensor]:
+    """The state of a module; a tensor that has two names, as tied embeddings do, by its first."""
+    seen: set[tuple[int, torch.Size, tuple[int, ...]]] = set()
+    unique: dict[str, Tensor] = {}
+    for name, tensor in module.state_dict().items():
+        key = (tensor.data_ptr(), tensor.shape, tensor.stride())
+        if tensor.numel() == 0 or key not in seen:
+            unique[name] = tensor
+        seen.add(key)
+    return unique
+
+
+def _own_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors, none of them a piece of a larger one, which ZeRO makes of the weights."""
+    return {
+        name: tensor
+        if tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+        else tensor.clone()
+        for name, tensor in tensors.items()
+    }
 
 
 def _optimizer_file(world: World) -> str:

@@ -26,6 +26,7 @@ def run_lock(folder: Path) -> Iterator[None]:
         _take(descriptor, folder)
         _held.add(descriptor)
         yield
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
     finally:
         _held.discard(descriptor)
         os.close(descriptor)
