@@ -157,7 +157,7 @@ def test_every_flipped_bit_and_every_cut_is_noticed(tmp_path: Path) -> None:
             damaged[int(draw.integers(len(damaged)))] ^= 1 << int(draw.integers(8))
         path.write_bytes(damaged)
         # a changed record is seen by the file that it is of
-        told = '' if path.name == 'manifest.json' else path.name
+        told = folder.name if path.name == 'manifest.json' else path.name
         with pytest.raises(CheckpointError, match=told):
             verify(folder)
         path.write_bytes(whole)
