@@ -70,7 +70,8 @@ class StatedLabels:
 
     def add(self, frame: Frame) -> None:
         """State labels in one frame."""
-        known, unknown = [], []
+        known: list[bool] = []
+        unknown: list[bool] = []
         for item in frame.found_things[:STATED_PER_FRAME]:
             is_known = self._turn % 2 == 0
             pool = self._vocabulary if is_known else OUTSIDE_VOCABULARY
