@@ -20,7 +20,13 @@ from rose_model.errors import (
     TextEmptyError,
     TextTooLongError,
 )
-from rose_model.instructions import REFINEMENTS, stated_label, with_box
+from rose_model.instructions import (
+    REFINEMENTS,
+    box_in,
+    missed_label,
+    stated_label,
+    with_box,
+)
 from rose_model.preprocess import FrameGeometry
 from rose_model.records import (
     PointHint,
@@ -108,6 +114,7 @@ def interpret(
     sentence = check_text(text)
     label = stated_label(sentence)
     if not segment_id:
+        label = label or missed_label(sentence)
         return RefinementRequest(RefinementCase.MISSED, None, sentence, label, False, False)
     segment = segmentation.find(segment_id)
     if segment is None:
@@ -118,16 +125,21 @@ def interpret(
     by_name = target in (RefineTarget.LABEL, RefineTarget.BOTH) or (
         target is RefineTarget.AUTO and about_name
     )
-    height, width = segmentation.original_size
-    x1, y1, x2, y2 = segment.box_xyxy
     return RefinementRequest(
         case=RefinementCase.CATEGORY if by_name else RefinementCase.MASK,
         segment=segment,
-        instruction=with_box(sentence, (x1 / width, y1 / height, x2 / width, y2 / height)),
+        instruction=sentence if box_in(sentence) else _located(sentence, segment, segmentation),
         label=label,
         keeps_mask=by_name and target is not RefineTarget.BOTH,
         keeps_category=not by_name,
     )
+
+
+def _located(sentence: str, segment: Segment, segmentation: Segmentation) -> str:
+    """The sentence with the segment's own box, where the user has given none."""
+    height, width = segmentation.original_size
+    x1, y1, x2, y2 = segment.box_xyxy
+    return with_box(sentence, (x1 / width, y1 / height, x2 / width, y2 / height))
 
 
 def doubtful_segments(segments: Sequence[Segment]) -> tuple[Segment, ...]:

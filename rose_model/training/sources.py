@@ -34,7 +34,7 @@ class Source:
 
 def streets() -> Source:
     """Procedural streets, without the pairs of attribute and noun that are held out."""
-    return Source(_street, _street_tasks, street_names(), max_masks=5)
+    return Source(_street, _street_tasks, street_names(), max_masks=8)
 
 
 def street_names() -> tuple[str, ...]:

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +29,11 @@ Describe = Callable[[Sample, int, np.random.Generator], str | None]
 FOREGROUND_SHARE = 0.12
 REFERRING_SHARE = 0.65
 """Of the questions without a mask about one object; the rest are missed objects."""
-MASK_QUESTION_SHARE = 0.5
-"""Share of the images with a question about a given mask; the others get another without one."""
+OBJECT_SHARE = 0.5
+MASK_SHARE = 0.3
+"""Shares of the images with a question about one object, and about a given mask; the others get
+one about all regions of a kind.
+"""
 CATEGORY_SHARE = 0.35
 """Of the questions about a given mask; the rest have a right name and a bad mask."""
 ABSENT_SHARE = 0.1
@@ -64,19 +67,16 @@ class Task:
 def choose_tasks(
     sample: Sample, vocabulary: Sequence[str], describe: Describe, rng: np.random.Generator
 ) -> tuple[Task, ...]:
-    """One dense task, one about an object, one about a mask or an object, and two that train the
-    understanding of words alone, because they cost little.
-    """
+    """One dense task, and one about an object, a given mask, or all regions of a kind."""
     dense = dense_task(sample, rng)
     if not sample.regions:
         return (dense,)
-    if rng.random() < MASK_QUESTION_SHARE:
-        third = mask_task(sample, vocabulary, rng)
-    else:
-        third = object_task(sample, describe, rng)
-    words = replace(object_task(sample, describe, rng), teaches_masks=False)
-    selection = selection_task(sample, vocabulary, rng)
-    return dense, object_task(sample, describe, rng), third, words, selection
+    draw = rng.random()
+    if draw < OBJECT_SHARE:
+        return dense, object_task(sample, describe, rng)
+    if draw < OBJECT_SHARE + MASK_SHARE:
+        return dense, mask_task(sample, vocabulary, rng)
+    return dense, selection_task(sample, vocabulary, rng)
 
 
 def dense_task(sample: Sample, rng: np.random.Generator) -> Task:

@@ -16,7 +16,7 @@ from rose_model.errors import (
     TextEmptyError,
     TextTooLongError,
 )
-from rose_model.instructions import REFINEMENTS, stated_label, with_box
+from rose_model.instructions import REFINEMENTS, missed_label, stated_label, with_box
 from rose_model.preprocess import FrameGeometry
 from rose_model.records import (
     FrameContext,
@@ -58,6 +58,10 @@ def test_each_situation_has_ten_different_instructions(case: RefinementCase) -> 
 @pytest.mark.parametrize(
     ('text', 'label'),
     [
+        ('I think this is a street sweeper.', 'street sweeper'),
+        ('Change the label to e-scooter.', 'e-scooter'),
+        ('rename it to bus', 'bus'),
+        ('This is not a car but a bus', 'bus'),
         ('this is a bus', 'bus'),
         ('No, this is a fire truck.', 'fire truck'),
         ("It's a red traffic light!", 'red traffic light'),
@@ -88,6 +92,31 @@ def test_a_label_that_the_user_states_is_understood(text: str, label: str) -> No
 )
 def test_other_sentences_state_no_label(text: str) -> None:
     assert stated_label(text) is None
+
+
+@pytest.mark.parametrize(
+    ('text', 'label'),
+    [
+        ('You missed the cyclist on the left.', 'cyclist'),
+        ('you forgot a traffic light behind the tree', 'traffic light'),
+        ('There is a red car in front of the house', 'red car'),
+        ('Please add the tuk-tuk.', 'tuk-tuk'),
+        ('You missed the leftmost car', 'car'),
+        ('include the whole car', None),
+        ('you missed the one', 'one'),
+        ('you missed it', None),
+        ('', None),
+    ],
+)
+def test_what_was_missed_is_called_as_the_user_calls_it(text: str, label: str | None) -> None:
+    assert missed_label(text) == label
+
+
+def test_a_box_that_the_user_gives_is_kept(frame: Segmentation) -> None:
+    text = 'Fix it. It is in [0.10, 0.20, 0.30, 0.40].'
+    assert interpret(frame, text, '1', RefineTarget.AUTO).instruction == text
+    own = interpret(frame, 'Fix it.', '1', RefineTarget.AUTO).instruction
+    assert own == 'Fix it. It is in [0.00, 0.00, 0.50, 0.50].'
 
 
 def test_a_box_is_written_in_shares_with_two_decimals() -> None:
