@@ -50,4 +50,5 @@ class NameEncoder:
     def __call__(self, names: Sequence[str]) -> Tensor:
         """Embeddings ``[N, siglip_width]`` of length 1; letter case does not matter; N > 0."""
         ids = [self._tokenizer.encode(name.strip().lower()) for name in names]
-        return self._tower(ids, self._pad)
+        embedding: Tensor = self._tower(ids, self._pad)
+        return embedding

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torchvision import tv_tensors
 from torchvision.transforms import v2
 
-from rose_model.data.sample import VOID, Sample
+from rose_model.data.sample import VOID, LabelledRegion, Sample
 
 CROP_SHARE = (0.35, 1.0)
 """Of the image's area."""
@@ -52,7 +52,7 @@ def _without_lost(
     """The regions that are still there, numbered anew."""
     areas = np.bincount(index_map.ravel(), minlength=VOID + 1)
     renumbered = np.full(VOID + 1, VOID, np.uint8)
-    kept = []
+    kept: list[LabelledRegion] = []
     for index, region in enumerate(sample.regions):
         if areas[index] >= LEAST_AREA * index_map.size:
             renumbered[index] = len(kept)

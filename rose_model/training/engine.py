@@ -79,7 +79,7 @@ class LocalEngine:
     def backward(self, batch: Any, parts: int) -> Figures:  # noqa: ANN401 - of any stage
         """See ``Engine``."""
         loss, figures = self._module(batch)
-        (loss / parts).backward()  # type: ignore[no-untyped-call]
+        (loss / parts).backward()
         return dict(figures)
 
     def update(self, rate: float) -> float | None:
@@ -151,11 +151,11 @@ def load_optimizer_state(optimizer: torch.optim.Optimizer, state: Mapping[str, T
     for key, value in state.items():
         number, name = key.split('.')
         states.setdefault(int(number), {})[name] = value
-    for number, values in states.items():
+    for index, values in states.items():
         shapes = {tuple(value.shape) for value in values.values()} - {()}
-        if number >= len(parameters) or shapes != {tuple(parameters[number].shape)}:
+        if index >= len(parameters) or shapes != {tuple(parameters[index].shape)}:
             raise CheckpointError(
-                f'Moments of shape {shapes} are none of parameter {number} of this model; resume '
+                f'Moments of shape {shapes} are none of parameter {index} of this model; resume '
                 f'with the recipe that the run was started with.'
             )
     optimizer.load_state_dict(optimizer.state_dict() | {'state': states})

@@ -103,7 +103,8 @@ def response_losses(logits: Tensor, responses: Sequence[Sequence[int]]) -> Tenso
     """
     target = torch.tensor([token for response in responses for token in response])
     entropy = functional.cross_entropy(logits.float(), target.to(logits.device), reduction='none')
-    return torch.stack([part.mean() for part in entropy.split([len(row) for row in responses])])
+    parts = torch.split(entropy, [len(row) for row in responses])
+    return torch.stack([part.mean() for part in parts])
 
 
 def siglip_losses(logits: Tensor, column: Tensor) -> Tensor:

@@ -102,7 +102,10 @@ class Recipe(BaseModel):
 
     def dump(self) -> str:
         """The recipe as YAML, every value told; ``read_recipe`` reads it back."""
-        return yaml.safe_dump(self.model_dump(mode='json', exclude_none=True), sort_keys=False)
+        text: str = yaml.safe_dump(
+            self.model_dump(mode='json', exclude_none=True), sort_keys=False
+        )
+        return text
 
 
 def shipped_recipes() -> list[str]:

@@ -21,9 +21,10 @@ from rose_model.training.recipe import StageRecipe
 from rose_model.training.sources import Source
 
 BatchT = TypeVar('BatchT')
+BatchT_co = TypeVar('BatchT_co', covariant=True)
 
 
-class Stage(Protocol[BatchT]):
+class Stage(Protocol[BatchT_co]):
     """What the trainer needs to know of a stage."""
 
     name: str
@@ -37,7 +38,7 @@ class Stage(Protocol[BatchT]):
     def dataset(self, first: int, length: int) -> Dataset[Any]:
         """Examples ``first`` to ``first + length``, each determined by its number."""
 
-    def collate(self, examples: list[Any]) -> BatchT:
+    def collate(self, examples: list[Any]) -> BatchT_co:
         """A batch of examples."""
 
 
