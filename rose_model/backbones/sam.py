@@ -75,7 +75,11 @@ class Sam(nn.Module):
         not repeated for N prompts: it is broadcast until the first image-to-token attention makes
         its tokens differ.
         """
-        decoder, prompts = self.mask_decoder, mask_embedding[:, None]
+        return self.decode_prompts(mask_embedding[:, None], image_embeddings)
+
+    def decode_prompts(self, prompts: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
+        """As ``decode``, for any number of sparse prompts each: ``[N, T, C]``."""
+        decoder = self.mask_decoder
         tokens = torch.cat((decoder.iou_token.weight, decoder.mask_tokens.weight))
         tokens = tokens.to(prompts.dtype).expand(len(prompts), -1, -1)
         dense = self.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from rose_model.config import RoseConfig
-from rose_model.data.sample import VOID, Sample
+from rose_model.data.sample import Sample
 from rose_model.instructions import PerceptionPrompt, Prompter
 from rose_model.preprocess import Views, make_views, squash_mask
+from rose_model.training.mask_targets import content_target, mask_targets
 from rose_model.training.sources import Source
 from rose_model.training.targets import Assignment, assign_patches
 from rose_model.training.tasks import Task
@@ -136,7 +136,7 @@ def make_example(
     return Example(
         lmm_pixels=views.lmm_pixels,
         sam_pixels=views.sam_pixels,
-        is_content=_content(context),
+        is_content=content_target(sample, views.geometry, config.sam),
         questions=tuple(_question(context, task, rng) for task in tasks),
         other_names=(),
     )
@@ -185,7 +185,9 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         num_hard=count,
         patches=torch.tensor(patches).long(),
         masked=torch.tensor(masked).long(),
-        masks=_masks(context, [found[row] for row in masked]),
+        masks=mask_targets(
+            sample, [found[row] for row in masked], context.views.geometry, config.sam
+        ),
         names=names,
         name_ids=name_ids,
         name_inputs=tuple(_with_blanks(ids, rng) for ids in name_ids),
@@ -206,34 +208,3 @@ def _choose_masks(is_thing: Sequence[bool], max_masks: int, rng: np.random.Gener
     weight = np.where(is_thing, THING_WEIGHT, 1.0)
     chosen = rng.choice(len(is_thing), max_masks, replace=False, p=weight / weight.sum())
     return sorted(chosen.tolist())
-
-
-def _mask_frame(context: _Context) -> tuple[int, int, int]:
-    """Side of the mask logits, and the content's height and width in them."""
-    sam = context.config.sam
-    height, width = (
-        max(1, round(length * sam.mask_size / sam.input_size))
-        for length in context.views.geometry.sam_content
-    )
-    return sam.mask_size, height, width
-
-
-def _masks(context: _Context, indices: Sequence[int]) -> Tensor:
-    """Masks ``[K, M, M]`` in SAM's padded frame."""
-    side, height, width = _mask_frame(context)
-    masks = np.zeros((len(indices), side, side), np.float32)
-    for row, index in enumerate(indices):
-        region = context.sample.mask(index).astype(np.float32)
-        masks[row, :height, :width] = cv2.resize(
-            region, (width, height), interpolation=cv2.INTER_AREA
-        )
-    return torch.from_numpy(masks)
-
-
-def _content(context: _Context) -> Tensor:
-    """Content ``[M, M]`` in SAM's padded frame."""
-    side, height, width = _mask_frame(context)
-    content = np.zeros((side, side), bool)
-    known = (context.sample.index_map != VOID).astype(np.uint8)
-    content[:height, :width] = cv2.resize(known, (width, height), interpolation=cv2.INTER_NEAREST)
-    return torch.from_numpy(content)

@@ -74,11 +74,13 @@ class StageRecipe(BaseModel):
 
 
 class Recipe(BaseModel):
-    """A whole training run: the vision tower alone on dense labels, then the whole model.
+    """A whole training run: the vision tower alone on dense labels, SAM alone on masks of points
+    and boxes, then the whole model.
 
     Either ``preset`` names the size of a model that begins with random weights, or ``start`` a
     ROSE folder or a shipped model to go on from; then only ``whole`` is trained.  ``ema_decay``:
     the weights that are kept are a running average; 0 keeps the last ones.
+    ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
@@ -88,16 +90,21 @@ class Recipe(BaseModel):
     seed: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     vision: StageRecipe | None = None
+    sam: StageRecipe | None = None
     whole: StageRecipe
+    freeze_sam_encoder: bool = False
 
     @model_validator(mode='after')
     def _check(self) -> Self:
         if (self.preset is None) == (self.start is None):
             raise ValueError('Give either preset or start.')
-        if self.start is not None and self.vision is not None:
-            raise ValueError('A run with start trains only the stage whole; take vision out.')
-        if self.vision is not None and self.vision.data != 'streets':
-            raise ValueError(f'The stage vision learns from streets, not {self.vision.data}.')
+        for name, stage in (('vision', self.vision), ('sam', self.sam)):
+            if stage is None:
+                continue
+            if self.start is not None:
+                raise ValueError(f'A run with start trains only the stage whole; take {name} out.')
+            if stage.data != 'streets':
+                raise ValueError(f'The stage {name} learns from streets, not {stage.data}.')
         return self
 
     def dump(self) -> str:

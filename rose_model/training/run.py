@@ -21,10 +21,10 @@ from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.camvid_source import camvid
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
 from rose_model.training.corpus import street_corpus
-from rose_model.training.recipe import Recipe
+from rose_model.training.recipe import Recipe, StageRecipe
 from rose_model.training.run_lock import run_lock
 from rose_model.training.sources import Source, streets
-from rose_model.training.stages import VisionStage, WholeStage
+from rose_model.training.stages import SamStage, Stage, VisionStage, WholeStage
 from rose_model.training.stop_signal import stop_signal
 from rose_model.training.storage import PARTIAL, flush, replace_file
 from rose_model.training.trainer import Trainer
@@ -62,13 +62,10 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
         torch.manual_seed(recipe.seed)
         model = _model(recipe, folder, world)
         trainer = Trainer(folder, recipe.ema_decay, world=world, stop=stop, seed=recipe.seed)
-        if recipe.vision is not None and (
-            resumed is None or resumed.position.stage == VisionStage.name
-        ):
-            vision = VisionStage(model.rose.perception.vision_tower, model.rose.config)
-            trainer.fit(vision, recipe.vision, resumed)
+        for name in _stages_left(recipe, resumed):
+            stage, stage_recipe = _stage(name, recipe, model)
+            trainer.fit(stage, stage_recipe, resumed)
             resumed = None
-        trainer.fit(_whole_stage(recipe, model), recipe.whole, resumed)
         if world.is_main:
             _save(folder / RESULT, model)
         world.wait()
@@ -158,7 +155,25 @@ def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:
     return RoseTokenizer.load(path)
 
 
+def _stages_left(recipe: Recipe, resumed: Checkpoint | None) -> list[str]:
+    """The names of the recipe's stages, from the one on in which the run stood."""
+    wanted = {VisionStage.name: recipe.vision, SamStage.name: recipe.sam}
+    names = [name for name, stage in wanted.items() if stage is not None] + [WholeStage.name]
+    return names[names.index(resumed.position.stage) :] if resumed is not None else names
+
+
+def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageRecipe]:
+    rose = model.rose
+    if name == VisionStage.name and recipe.vision is not None:
+        return VisionStage(rose.perception.vision_tower, rose.config), recipe.vision
+    if name == SamStage.name and recipe.sam is not None:
+        return SamStage(rose.sam, rose.config), recipe.sam
+    return _whole_stage(recipe, model), recipe.whole
+
+
 def _whole_stage(recipe: Recipe, model: _Model) -> WholeStage:
+    if recipe.freeze_sam_encoder:
+        model.rose.sam.image_encoder.requires_grad_(False)
     prompter = Prompter(model.tokenizer, model.rose.config.category.template)
     return WholeStage(model.rose, prompter, model.text_tokenizer, _source(recipe))
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from rose_model.backbones.lmm import VisionTower
+from rose_model.backbones.sam import Sam
 from rose_model.config import RoseConfig
 from rose_model.instructions import Prompter
 from rose_model.rose import Rose
@@ -17,6 +18,7 @@ from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.dense_labels import DenseLabeller, DenseLabelStreets
 from rose_model.training.examples import Example, ExampleDataset
 from rose_model.training.objective import Objective
+from rose_model.training.prompted_masks import PromptedImage, PromptedMasks, PromptedStreets
 from rose_model.training.recipe import StageRecipe
 from rose_model.training.sources import Source
 
@@ -58,6 +60,24 @@ class VisionStage:
     def collate(self, examples: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
         """Stacked tensors."""
         return [torch.stack(column) for column in zip(*examples, strict=True)]
+
+
+class SamStage:
+    """SAM alone, on masks of points and boxes."""
+
+    name = 'sam'
+
+    def __init__(self, sam: Sam, config: RoseConfig) -> None:
+        self.module: PromptedMasks = PromptedMasks(sam)
+        self._config = config
+
+    def dataset(self, first: int, length: int) -> Dataset[Any]:
+        """Scenes with prompts."""
+        return PromptedStreets(self._config, first, length)
+
+    def collate(self, examples: list[PromptedImage]) -> list[PromptedImage]:
+        """The examples as they are: their prompts differ in number."""
+        return examples
 
 
 class WholeStage:
