@@ -31,7 +31,8 @@ class PatchAnalyzer(nn.Module):
         self.category_head = _mlp(width, width)
         self.siglip_head = _mlp(width, siglip_width)
         self.category_norm = nn.LayerNorm(width)
-        self.log_scale = nn.Parameter(torch.tensor(-math.log(_FIRST_TEMPERATURE)))
+        # of one element, not a scalar: DeepSpeed cannot flatten scalars
+        self.log_scale = nn.Parameter(torch.full((1,), -math.log(_FIRST_TEMPERATURE)))
         nn.init.constant_(self.category_norm.weight, _TOKEN_SCALE)
         nn.init.constant_(self.objectness_head.get_parameter('2.bias'), _FIRST_OBJECTNESS)
 

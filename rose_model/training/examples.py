@@ -27,8 +27,10 @@ THING_WEIGHT = 2.0
 """How much more often a thing's mask is decoded than a stuff region's."""
 BLANK_SHARE = 0.3
 """Share of a name's words that the model does not read while it is trained to say the next one."""
-OTHER_NAMES = 32
-"""Names of the vocabulary that each example adds to the negatives of the SigLIP-space loss."""
+OTHER_NAMES = 256
+"""Names of the vocabulary that each example adds to the negatives of the SigLIP-space loss; of a
+smaller vocabulary all, so that the loss does not depend on how a batch is shared out.
+"""
 
 
 @dataclass(frozen=True, eq=False)
