@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
+from rose_model import RoseSegmenter
 from rose_model.checkpoint import save_pretrained
 from rose_model.config import (
     CategoryConfig,
@@ -17,6 +19,7 @@ from rose_model.config import (
     TextConfig,
     VisionConfig,
 )
+from rose_model.data.streets import render_scene
 from rose_model.instructions import Prompter
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
@@ -109,3 +112,19 @@ def rose_folder(tmp_path: Path, rose: Rose, tokenizer: RoseTokenizer) -> Path:
     folder = tmp_path / 'rose'
     save_pretrained(folder, rose, tokenizer, torch.float32)
     return folder
+
+
+@pytest.fixture
+def segmenter(rose: Rose, tokenizer: RoseTokenizer, tmp_path: Path) -> RoseSegmenter:
+    """Random weights whose masks differ enough from each other that several survive."""
+    spread = ('mask_head', 'hypernetworks', 'projector', 'objectness', 'output_upscaling')
+    for name, parameter in rose.named_parameters():
+        if any(part in name for part in spread):
+            torch.nn.init.normal_(parameter)
+    save_pretrained(tmp_path / 'rose', rose, tokenizer, torch.float32)
+    return RoseSegmenter.from_pretrained(tmp_path / 'rose', device='cpu')
+
+
+@pytest.fixture(scope='module')
+def image() -> np.ndarray:
+    return render_scene(3, (90, 120)).image

@@ -12,7 +12,6 @@ import torch
 from rose_model import PointHint, RefinementCase, RefineTarget, RoseSegmenter
 from rose_model.category_decoder import printable_name
 from rose_model.checkpoint import save_pretrained
-from rose_model.data.streets import render_scene
 from rose_model.errors import (
     ConfigError,
     ImageError,
@@ -28,22 +27,6 @@ from rose_model.postprocess import suppress_duplicates
 from rose_model.rose import Rose
 from rose_model.segmenter import MAX_TEXT_TOKENS
 from rose_model.tokenizer import RoseTokenizer
-
-
-@pytest.fixture
-def segmenter(rose: Rose, tokenizer: RoseTokenizer, tmp_path: Path) -> RoseSegmenter:
-    """Random weights whose masks differ enough from each other that several survive."""
-    spread = ('mask_head', 'hypernetworks', 'projector', 'objectness', 'output_upscaling')
-    for name, parameter in rose.named_parameters():
-        if any(part in name for part in spread):
-            torch.nn.init.normal_(parameter)
-    save_pretrained(tmp_path / 'rose', rose, tokenizer, torch.float32)
-    return RoseSegmenter.from_pretrained(tmp_path / 'rose', device='cpu')
-
-
-@pytest.fixture(scope='module')
-def image() -> np.ndarray:
-    return render_scene(3, (90, 120)).image
 
 
 def test_segments_are_whole_records(segmenter: RoseSegmenter, image: np.ndarray) -> None:

@@ -12,29 +12,12 @@ import torch
 from rose_model import RoseSegmenter
 from rose_model.candidates import MAX_CANDIDATES, NameEncoder, check_candidates
 from rose_model.checkpoint import save_pretrained
-from rose_model.data.streets import render_scene
 from rose_model.errors import ConfigError, InvalidRequestError, TextEmptyError, TextTooLongError
 from rose_model.instructions import ALL_REGIONS, Prompter, counting_sentence, read_counts
 from rose_model.perception import PatchPerception
 from rose_model.refinement import MAX_SELF_REFINED, TRUSTED, doubtful_segments
 from rose_model.rose import Rose
 from rose_model.tokenizer import RoseTokenizer
-
-
-@pytest.fixture
-def segmenter(rose: Rose, tokenizer: RoseTokenizer, tmp_path: Path) -> RoseSegmenter:
-    """Random weights whose masks differ enough from each other that several survive."""
-    spread = ('mask_head', 'hypernetworks', 'projector', 'objectness', 'output_upscaling')
-    for name, parameter in rose.named_parameters():
-        if any(part in name for part in spread):
-            torch.nn.init.normal_(parameter)
-    save_pretrained(tmp_path / 'rose', rose, tokenizer, torch.float32)
-    return RoseSegmenter.from_pretrained(tmp_path / 'rose', device='cpu')
-
-
-@pytest.fixture(scope='module')
-def image() -> np.ndarray:
-    return render_scene(3, (90, 120)).image
 
 
 def test_a_description_gives_one_segment(segmenter: RoseSegmenter, image: np.ndarray) -> None:
