@@ -11,7 +11,6 @@ from torch import Tensor, nn
 from rose_model.errors import CheckpointError
 from rose_model.training.recipe import StageRecipe
 from rose_model.training.stages import parameter_groups
-from rose_model.training.world import World
 
 Figures = dict[str, Tensor]
 
@@ -102,15 +101,6 @@ class LocalEngine:
 
     def close(self) -> None:
         """See ``Engine``."""
-
-
-def make_engine(module: nn.Module, recipe: StageRecipe, world: World) -> Engine:
-    """AdamW alone, or DeepSpeed ZeRO-2 over several processes."""
-    if world.size == 1:
-        return LocalEngine(module, recipe, world.device)
-    from rose_model.training.zero import ZeroEngine  # DeepSpeed is heavy, and an extra
-
-    return ZeroEngine(module, recipe, world)
 
 
 def adamw(module: nn.Module, recipe: StageRecipe) -> torch.optim.AdamW:

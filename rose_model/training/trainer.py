@@ -16,13 +16,13 @@ from typing import Generic
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from rose_model.errors import TrainingError
 from rose_model.training.batches import micro_batches
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, Position
 from rose_model.training.ema import WeightAverage
-from rose_model.training.engine import make_engine
+from rose_model.training.engine import Engine, LocalEngine
 from rose_model.training.log import ProgressBar, TrainingLog, progress_bar
 from rose_model.training.recipe import StageRecipe
 from rose_model.training.schedule import learning_rate_share
@@ -131,7 +131,7 @@ class _StageRun(Generic[BatchT]):
         self.average = WeightAverage(self.module, ema_decay)
         if resumed is not None:  # before the engine, which may take its own copy of the weights
             resumed.restore(self.module, self.average.module)
-        self.engine = make_engine(self.module, recipe, world)
+        self.engine = _make_engine(self.module, recipe, world)
         if resumed is not None:
             self.engine.load_state(resumed.optimizer(world))
             self.step, self.skipped = resumed.position.step, resumed.position.skipped
@@ -174,6 +174,15 @@ class _StageRun(Generic[BatchT]):
                 f'({self._recipe.learning_rate}) of {self.name} in the recipe, and go on with '
                 f'--resume.'
             )
+
+
+def _make_engine(module: nn.Module, recipe: StageRecipe, world: World) -> Engine:
+    """AdamW alone, or DeepSpeed ZeRO-2 over several processes."""
+    if world.size == 1:
+        return LocalEngine(module, recipe, world.device)
+    from rose_model.training.zero import ZeroEngine  # DeepSpeed is heavy, and an extra
+
+    return ZeroEngine(module, recipe, world)
 
 
 def _seed(seed: int, step: int, rank: int) -> int:
