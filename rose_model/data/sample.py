@@ -55,3 +55,15 @@ class Sample:
         steps = (np.arange(grid_size) + 0.5) / grid_size
         rows, columns = (steps * height).astype(int), (steps * width).astype(int)
         return self.index_map[np.ix_(rows, columns)].ravel()
+
+
+def box_in_shares(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
+    """The tight box (x1, y1, x2, y2) of a mask that is not empty, in shares of the image."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    height, width = mask.shape
+    return (
+        float(columns[0] / width),
+        float(rows[0] / height),
+        float((columns[-1] + 1) / width),
+        float((rows[-1] + 1) / height),
+    )

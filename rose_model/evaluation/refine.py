@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_model.data.defective_masks import defective_mask, mask_iou
-from rose_model.data.sample import Sample
+from rose_model.data.sample import Sample, box_in_shares
 from rose_model.errors import RefinementError
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
@@ -171,18 +171,6 @@ def with_mask(frame: Frame, mask: NDArray[np.bool_], name: str) -> Segmentation:
         patch=row * grid + column,
     )
     return replace(frame.segmentation, segments=(segment,))
-
-
-def box_in_shares(mask: NDArray[np.bool_]) -> tuple[float, float, float, float]:
-    """The tight box (x1, y1, x2, y2) of a mask that is not empty, in shares of the image."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = mask.shape
-    return (
-        float(columns[0] / width),
-        float(rows[0] / height),
-        float((columns[-1] + 1) / width),
-        float((rows[-1] + 1) / height),
-    )
 
 
 def _mask_of(answer: Refinement) -> NDArray[np.bool_]:

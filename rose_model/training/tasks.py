@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_model.data.defective_masks import defective_mask, merged_mask
-from rose_model.data.sample import Sample
+from rose_model.data.sample import Sample, box_in_shares
 from rose_model.instructions import (
     ALL_REGIONS,
     FOREGROUND,
@@ -177,16 +177,7 @@ def _draw(sentences: Sequence[str], rng: np.random.Generator) -> str:
 
 def _box(mask: NDArray[np.bool_], rng: np.random.Generator) -> tuple[float, float, float, float]:
     """The mask's box in shares of the image; three in ten are jittered."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    height, width = mask.shape
-    box = np.array(
-        (
-            columns[0] / width,
-            rows[0] / height,
-            (columns[-1] + 1) / width,
-            (rows[-1] + 1) / height,
-        )
-    )
+    box = np.array(box_in_shares(mask))
     if rng.random() < BOX_JITTER_SHARE:
         size = np.array((box[2] - box[0], box[3] - box[1]) * 2)
         box = box + rng.uniform(-BOX_JITTER, BOX_JITTER, 4) * size

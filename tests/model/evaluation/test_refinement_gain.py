@@ -8,13 +8,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rose_model.data.sample import LabelledRegion, Sample
+from rose_model.data.sample import LabelledRegion, Sample, box_in_shares
 from rose_model.errors import NotUnderstoodError, RefinementRejectedError
 from rose_model.evaluation.frames import Frame
 from rose_model.evaluation.refine import (
     MaskRefinement,
     another_name,
-    box_in_shares,
     with_mask,
 )
 from rose_model.evaluation.triggers import MOST_REFINED, TriggeredRefinement, oracle_refine
