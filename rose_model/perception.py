@@ -80,12 +80,21 @@ class PatchPerception(nn.Module):
         patches: Tensor,
         prompts: Sequence[PerceptionPrompt],
         responses: Sequence[Sequence[int]] | None = None,
+        kept: Tensor | None = None,
     ) -> Perceived:
-        """The language model's pass over ``patches`` ``[B, P, D]``; as ``forward``."""
+        """The language model's pass over ``patches`` ``[B, P, D]``; as ``forward``.
+
+        ``kept``: int64 ``[B, K]``, the only patches that are read, each at its own position; the
+        embeddings are theirs then, ``[B, K, D]``.
+        """
         answers = responses or [()] * len(prompts)
         rows = [self._row(prompt, answer) for prompt, answer in zip(prompts, answers, strict=True)]
-        hidden = self._run(self._embed(patches, rows), patches.shape[1], rows)
+        positions = None
+        if kept is not None:
+            positions = _positions(kept, patches.shape[1], rows)
+            patches = patches.gather(1, kept[..., None].expand(-1, -1, patches.shape[-1]))
         count = patches.shape[1]
+        hidden = self._run(self._embed(patches, rows), count, rows, positions)
         seen = torch.stack(
             [h[len(r.left) : len(r.left) + count] for h, r in zip(hidden, rows, strict=True)]
         )
@@ -142,24 +151,48 @@ class PatchPerception(nn.Module):
             batch_first=True,
         )
 
-    def _run(self, embeds: Tensor, num_patches: int, rows: Sequence[_Row]) -> Tensor:
+    def _run(
+        self, embeds: Tensor, num_patches: int, rows: Sequence[_Row], positions: Tensor | None
+    ) -> Tensor:
         """The language model's states; padding is never seen by what stands before it."""
         model = self.language_model.model
-        prefixes = [_prefix(row, num_patches) for row in rows]
-        if self.attention != 'prefix':
+        is_prefix = self.attention == 'prefix'
+        prefixes = [_prefix(row, num_patches) if is_prefix else 0 for row in rows]
+        if positions is None and not is_prefix:
             output = model(inputs_embeds=embeds, use_cache=False)
-        elif all(prefix == embeds.shape[1] for prefix in prefixes):
+        elif positions is None and all(prefix == embeds.shape[1] for prefix in prefixes):
             # Nothing but prefix: bidirectional without a mask tensor, so that fast kernels apply.
             output = model(inputs_embeds=embeds, use_cache=False, is_causal=False)
         else:
-            mask = prefix_mask(prefixes, embeds.shape[1]).to(embeds.device)
-            output = model(inputs_embeds=embeds, attention_mask=mask, use_cache=False)
+            seen = prefix_mask(prefixes, embeds.shape[1]).to(embeds.device)
+            # What is added to the scores: the one form that every kind of attention takes.
+            lowest = torch.finfo(embeds.dtype).min
+            output = model(
+                inputs_embeds=embeds,
+                attention_mask=torch.zeros_like(seen, dtype=embeds.dtype).masked_fill(
+                    ~seen, lowest
+                ),
+                position_ids=positions,
+                use_cache=False,
+            )
         hidden: Tensor = output.last_hidden_state
         return hidden
 
 
 def _prefix(row: _Row, num_patches: int) -> int:
     return len(row.left) + num_patches + len(row.right)
+
+
+def _positions(kept: Tensor, num_patches: int, rows: Sequence[_Row]) -> Tensor:
+    """Where each token of sequences with the ``kept`` of ``num_patches`` patches would stand if
+    all were there: int64 ``[B, T]``.
+    """
+    places = []
+    for patches, row in zip(kept, rows, strict=True):
+        left, words = len(row.left), len(row.right) + len(row.response)
+        after = torch.arange(words, device=kept.device) + left + num_patches
+        places.append(torch.cat((torch.arange(left, device=kept.device), patches + left, after)))
+    return pad_sequence(places, batch_first=True)
 
 
 def prefix_mask(prefixes: Sequence[int], length: int) -> Tensor:

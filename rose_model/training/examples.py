@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
@@ -25,7 +26,7 @@ from rose_model.training.tasks import Task
 MIN_NEGATIVES = 64
 THING_WEIGHT = 2.0
 """How much more often a thing's mask is decoded than a stuff region's."""
-BLANK_SHARE = 0.3
+BLANK_SHARE = 0.5
 """Share of a name's words that the model does not read while it is trained to say the next one."""
 OTHER_NAMES = 256
 """Names of the vocabulary that each example adds to the negatives of the SigLIP-space loss; of a
@@ -38,16 +39,19 @@ class Question:
     """A prompt about an image, and its targets: G regions, K of them with masks.
 
     ``mask_channel``: float ``[1, L, L]``, or ``None`` for zeros.  ``response``: ids of the answer
-    in words, or ().  ``is_positive``, ``is_negative``, ``may_be_hard``: bool ``[P]``; of the last
+    in words, or ().  ``is_selective``: it asks for some of the regions.  ``kept``: int64
+    ``[k]``, the only patches that the language model reads, or ``None`` for all.  ``is_positive``, ``is_negative``, ``may_be_hard``: bool ``[P]``; of the last
     the ``num_hard`` highest-scoring serve as negatives, too.  ``patches``: int64 ``[G]``, one
     positive patch a region.  ``masked``: int64 ``[K]``, indices into the regions.  ``masks``:
     float ``[K, M, M]`` in [0, 1], in SAM's padded frame at the resolution of the mask logits.
     ``names`` and ``name_ids``: of each region; ``name_inputs``: the ids with blanks, as the model
-    reads them in training.
+    reads them in training.  ``noun_ids``: ids of the names without their attributes.
     """
 
     prompt: PerceptionPrompt
     response: tuple[int, ...]
+    is_selective: bool
+    kept: Tensor | None
     mask_channel: Tensor | None
     is_positive: Tensor
     is_negative: Tensor
@@ -59,6 +63,7 @@ class Question:
     names: tuple[str, ...]
     name_ids: tuple[tuple[int, ...], ...]
     name_inputs: tuple[tuple[int, ...], ...]
+    noun_ids: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +113,13 @@ class ExampleDataset(Dataset[Example]):
         sample = source.read(number)
         tasks = source.tasks(sample, rng)
         example = make_example(
-            sample, tasks, self._config, self._prompter, rng, max_masks=source.max_masks
+            sample,
+            tasks,
+            self._config,
+            self._prompter,
+            rng,
+            max_masks=source.max_masks,
+            kept_patches=source.kept_patches,
         )
         count = min(OTHER_NAMES, len(source.vocabulary))
         others = rng.choice(source.vocabulary, count, replace=False)
@@ -123,8 +134,13 @@ def make_example(
     rng: np.random.Generator,
     *,
     max_masks: int,
+    kept_patches: int | None = None,
 ) -> Example:
-    """An example of these tasks about that sample, at most ``max_masks`` masks a question."""
+    """An example of these tasks about that sample, at most ``max_masks`` masks a question.
+
+    ``kept_patches``: how many patches are kept for a question of finding alone, without masks and
+    without an answer in words.
+    """
     views = make_views(sample.image, config)
     everything = tuple(range(len(sample.regions)))
     context = _Context(
@@ -133,6 +149,7 @@ def make_example(
         config,
         prompter,
         max_masks,
+        kept_patches,
         assign_patches(sample, everything, config.super_patch, config.vision.grid_size),
     )
     return Example(
@@ -153,6 +170,7 @@ class _Context:
     config: RoseConfig
     prompter: Prompter
     max_masks: int
+    kept_patches: int | None
     everything: Assignment
 
 
@@ -171,15 +189,23 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         is_negative = free & (context.everything.region_of_patch >= 0)
     count = max(MIN_NEGATIVES, 3 * int(is_positive.sum())) // (4 if task.is_selective else 2)
     is_negative[rng.permutation(np.flatnonzero(free))[:count]] = True
+    kept = None
+    teaches_masks = task.teaches_masks and context.max_masks > 0
+    if context.kept_patches is not None and not task.response and not teaches_masks:
+        kept = _keep(is_positive, is_negative, context.kept_patches, rng)
+        is_kept = np.isin(np.arange(grid * grid), kept)
+        free, is_negative = free & is_kept, is_negative & is_kept
     patches = [int(rng.choice(np.flatnonzero(owner == index))) for index in found]
     is_thing = [sample.regions[index].is_thing for index in found]
-    masked = _choose_masks(is_thing, context.max_masks, rng) if task.teaches_masks else []
+    masked = _choose_masks(is_thing, context.max_masks, rng) if teaches_masks else []
     names = tuple(sample.regions[index].name for index in found)
     name_ids = tuple(prompter.name(name) for name in names)
     side = config.vision.input_size
     return Question(
         prompt=prompter.perception(task.instruction),
         response=prompter.response(task.response) if task.response else (),
+        is_selective=task.is_selective,
+        kept=None if kept is None else torch.from_numpy(kept),
         mask_channel=None if task.mask is None else squash_mask(task.mask, side),
         is_positive=torch.from_numpy(is_positive),
         is_negative=torch.from_numpy(is_negative),
@@ -193,7 +219,19 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         names=names,
         name_ids=name_ids,
         name_inputs=tuple(_with_blanks(ids, rng) for ids in name_ids),
+        noun_ids=tuple(prompter.name(sample.regions[index].noun) for index in found),
     )
+
+
+def _keep(
+    is_positive: NDArray[np.bool_],
+    is_negative: NDArray[np.bool_],
+    count: int,
+    rng: np.random.Generator,
+) -> NDArray[np.int64]:
+    """``count`` patches in raster order: all positives, then negatives, then any others."""
+    urgency = rng.random(len(is_positive)) + is_negative + 2.0 * is_positive
+    return np.sort(np.argsort(-urgency)[: max(count, int(is_positive.sum()))])
 
 
 def _with_blanks(ids: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:

@@ -27,18 +27,21 @@ class Losses:
 
     loss_response: Tensor
     loss_category: Tensor
+    loss_composition: Tensor
     loss_mask_bce: Tensor
     loss_mask_dice: Tensor
     loss_objectness: Tensor
+    loss_ranking: Tensor
     loss_siglip: Tensor
     loss_mask_score: Tensor
 
     @property
     def total(self) -> Tensor:
         """The weighted sum (Eq. 6), and the regression of SAM's own quality score."""
-        text = self.loss_response + self.loss_category
+        text = self.loss_response + self.loss_category + self.loss_composition
         mask = LAMBDA_BCE * self.loss_mask_bce + LAMBDA_DICE * self.loss_mask_dice
-        return text + mask + self.loss_objectness + self.loss_siglip + self.loss_mask_score
+        found = self.loss_objectness + self.loss_ranking
+        return text + mask + found + self.loss_siglip + self.loss_mask_score
 
 
 def mean_by_image(values: Tensor, question: Tensor, image: Tensor, num_images: int) -> Tensor:
@@ -54,13 +57,15 @@ def mean_by_image(values: Tensor, question: Tensor, image: Tensor, num_images: i
     return (values * share).sum()
 
 
-def objectness_losses(logits: Tensor, questions: Sequence[Question]) -> Tensor:
-    """Binary cross entropy ``[Q]`` over the positive patches and the negatives of each question.
+def objectness_losses(logits: Tensor, questions: Sequence[Question]) -> tuple[Tensor, Tensor]:
+    """Binary cross entropy ``[Q]`` over the positive patches and the negatives of each question,
+    and how far each positive is from outranking all of these negatives, ``[Q]``.
 
-    A question's own negatives are joined by as many of the highest-scoring free patches.
+    A question's own negatives are joined by as many of the highest-scoring free patches.  The
+    second is the mean cross entropy of each positive against the negatives, 0 without a positive.
     ``logits``: ``[Q, P]``.
     """
-    losses = []
+    entropies, rankings = [], []
     for logit, question in zip(logits, questions, strict=True):
         positive = question.is_positive.to(logit.device)
         negative = question.is_negative.to(logit.device)
@@ -70,12 +75,14 @@ def objectness_losses(logits: Tensor, questions: Sequence[Question]) -> Tensor:
         negative = negative.clone()
         negative[ranked[hard[ranked]]] = True
         used = positive | negative
-        losses.append(
+        entropies.append(
             functional.binary_cross_entropy_with_logits(
                 logit[used], positive[used].to(logit.dtype)
             )
         )
-    return torch.stack(losses)
+        behind = functional.softplus(logit[negative].logsumexp(0) - logit[positive])
+        rankings.append(behind.sum() / max(1, len(behind)))
+    return torch.stack(entropies), torch.stack(rankings)
 
 
 def mask_losses(logits: Tensor, masks: Tensor, content: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -14,6 +14,7 @@ from rose_model.instructions import Prompter
 from rose_model.preprocess import normalise_lmm, normalise_sam
 from rose_model.rose import Rose
 from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.composition import move_attributes
 from rose_model.training.examples import Example, Question
 from rose_model.training.losses import (
     Losses,
@@ -26,16 +27,22 @@ from rose_model.training.losses import (
 
 
 class Objective(nn.Module):
-    """The model with its objectives; all passes of the language model are inside ``forward``."""
+    """The model with its objectives; all passes of the language model are inside ``forward``.
+
+    Without ``masks`` SAM is left alone, and its terms are 0.
+    """
 
     def __init__(
         self,
         rose: Rose,
         prompter: Prompter,
         text_tokenizer: RoseTokenizer,
+        *,
+        masks: bool = True,
     ) -> None:
         super().__init__()
         self.rose = rose
+        self._masks = masks
         self._category_prompt = prompter.category()
         self._encode_names = NameEncoder(rose.text_tower, text_tokenizer)
 
@@ -51,10 +58,7 @@ class Objective(nn.Module):
         chosen = embedding[batch.question, batch.patch]
         losses = Losses(
             loss_response=loss_response,
-            loss_objectness=batch.mean(
-                objectness_losses(logit, batch.questions),
-                torch.arange(len(logit)).to(logit.device),
-            ),
+            **self._objectness_terms(batch, logit),
             **self._mask_terms(batch, chosen),
             **self._name_terms(batch, chosen),
         )
@@ -63,31 +67,50 @@ class Objective(nn.Module):
     def _perceive(self, batch: _Batch) -> tuple[Tensor, Tensor]:
         """Object embeddings ``[Q, P, D]``, and the loss of the responses.
 
-        Questions with a response are read apart: the others need no mask of attention.
+        Questions with a response are read apart: the others need no mask of attention.  So are
+        those that keep fewer patches; the embeddings of the others are 0 then.
         """
         perception = self.rose.perception
         patches = perception.encode(normalise_lmm(batch.pixels, batch.channel))
+        count = len(batch.questions)
         embedding = patches.new_zeros(0)
         loss = patches.new_zeros(())
-        for spoken in (False, True):
-            rows = [i for i, q in enumerate(batch.questions) if bool(q.response) == spoken]
-            if not rows:
-                continue
+        for rows in _alike(batch.questions):
             index = torch.tensor(rows, device=patches.device)
-            prompts = [batch.questions[row].prompt for row in rows]
-            responses = [batch.questions[row].response for row in rows] if spoken else None
-            seen = perception.read(patches[batch.view[index]], prompts, responses)
+            questions = [batch.questions[row] for row in rows]
+            spoken = [question.response for question in questions if question.response]
+            kept = [question.kept for question in questions if question.kept is not None]
+            place = torch.stack(kept).to(index.device) if kept else None
+            seen = perception.read(
+                patches[batch.view[index]], [q.prompt for q in questions], spoken or None, place
+            )
+            found = seen.object_embedding
             if not len(embedding):
-                shape = (len(batch.questions), *seen.object_embedding.shape[1:])
-                embedding = seen.object_embedding.new_zeros(shape)
-            embedding = embedding.index_copy(0, index, seen.object_embedding)
-            if responses and seen.response_logits is not None:
-                spoken_losses = response_losses(seen.response_logits, responses)
-                loss = batch.mean(spoken_losses, index)
+                embedding = found.new_zeros((count, patches.shape[1], found.shape[-1]))
+            if place is None:
+                embedding = embedding.index_copy(0, index, found)
+            else:
+                embedding = embedding.index_put((index[:, None], place), found)
+            if seen.response_logits is not None:
+                loss = batch.mean(response_losses(seen.response_logits, spoken), index)
         return embedding, loss
+
+    def _objectness_terms(self, batch: _Batch, logit: Tensor) -> dict[str, Tensor]:
+        """Ranking counts where some regions are asked for: there the best patch is the answer."""
+        entropy, ranking = objectness_losses(logit, batch.questions)
+        every = torch.arange(len(logit), device=logit.device)
+        selective = [q.is_selective and bool(q.is_positive.any()) for q in batch.questions]
+        rows = every[torch.tensor(selective, device=logit.device)]
+        return {
+            'loss_objectness': batch.mean(entropy, every),
+            'loss_ranking': batch.mean(ranking[rows], rows),
+        }
 
     def _mask_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
         rose, rows = self.rose, batch.masked
+        if not self._masks:
+            nothing = chosen.new_zeros(())
+            return dict.fromkeys(('loss_mask_bce', 'loss_mask_dice', 'loss_mask_score'), nothing)
         images = rose.sam.encode(normalise_sam(batch.sam_pixels, rose.config.sam.input_size))
         image = batch.image[batch.question[rows]]
         logits, score = rose.sam.decode(
@@ -106,20 +129,25 @@ class Objective(nn.Module):
 
     def _name_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
         analyzer = self.rose.patch_analyzer
+        embedding = analyzer.category_embedding(chosen)
+        moved = move_attributes(embedding, batch.name_ids, batch.noun_ids)
+        ids, inputs = list(batch.name_ids), list(batch.name_inputs)
+        if moved is not None:
+            embedding = torch.cat((embedding, moved.embedding))
+            ids, inputs = ids + moved.ids, inputs + moved.inputs
         category = category_loss(
-            self.rose.perception.language_model,
-            self._category_prompt,
-            analyzer.category_embedding(chosen),
-            batch.name_ids,
-            batch.name_inputs,
+            self.rose.perception.language_model, self._category_prompt, embedding, ids, inputs
         )
+        category, composition = category[: len(chosen)], category[len(chosen) :]
         everything = sorted(_of_all_processes({*batch.names, *batch.other_names}))
         column = torch.tensor([everything.index(name) for name in batch.names])
         logits = analyzer.name_logits(chosen, self._encode_names(everything))
         siglip = siglip_losses(logits, column.to(logits.device))
+        own = batch.question if moved is None else batch.question[moved.row]
         return {
-            name: batch.mean(values, batch.question) * batch.has_targets
-            for name, values in (('loss_category', category), ('loss_siglip', siglip))
+            'loss_category': batch.mean(category, batch.question) * batch.has_targets,
+            'loss_composition': batch.mean(composition, own[: len(composition)]),
+            'loss_siglip': batch.mean(siglip, batch.question) * batch.has_targets,
         }
 
 
@@ -146,6 +174,7 @@ class _Batch:
     names: list[str]
     name_ids: list[tuple[int, ...]]
     name_inputs: list[tuple[int, ...]]
+    noun_ids: list[tuple[int, ...]]
     other_names: set[str]
     has_targets: bool
     has_masks: bool
@@ -179,6 +208,7 @@ class _Batch:
             names=[questions[q].names[t] for q, t in targets] or [examples[0].other_names[0]],
             name_ids=[questions[q].name_ids[t] for q, t in targets] or [(0,)],
             name_inputs=[questions[q].name_inputs[t] for q, t in targets] or [(0,)],
+            noun_ids=[questions[q].noun_ids[t] for q, t in targets] or [(0,)],
             other_names={name for example in examples for name in example.other_names},
             has_targets=bool(targets),
             has_masks=bool(masked),
@@ -187,6 +217,15 @@ class _Batch:
     def mean(self, values: Tensor, question: Tensor) -> Tensor:
         """``losses.mean_by_image`` of this batch."""
         return mean_by_image(values, question, self.image, len(self.sam_pixels))
+
+
+def _alike(questions: Sequence[Question]) -> list[list[int]]:
+    """Questions that can be read in one batch: with or without a response, and as many patches."""
+    groups: dict[tuple[bool, int | None], list[int]] = {}
+    for row, question in enumerate(questions):
+        kept = None if question.kept is None else len(question.kept)
+        groups.setdefault((bool(question.response), kept), []).append(row)
+    return list(groups.values())
 
 
 def _views(

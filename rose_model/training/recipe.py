@@ -27,7 +27,8 @@ class StageRecipe(BaseModel):
     ``schedule``: how the learning rate falls after a linear warm-up: along a half cosine to
     ``final_rate`` of the peak, or along a straight line (DeepSpeed's WarmupDecayLR with linear
     warm-up, where ``final_rate`` is 0).  ``vision_rate``: the learning rate of the vision tower as
-    a share of the others'.  ``workers``: processes that make examples.
+    a share of the others'.  ``word_questions``: beside the dense one, about each street, in the
+    stages words and whole.  ``workers``: processes that make examples.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
@@ -45,6 +46,7 @@ class StageRecipe(BaseModel):
     clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
     data: Literal['streets', 'camvid'] = 'streets'
     root: Path | None = None
+    word_questions: Annotated[int, Field(ge=0)] = 1
     first_scene: Annotated[int, Field(ge=0)] = 0
     repeat: Positive | None = None
     workers: Positive = 1
@@ -75,10 +77,10 @@ class StageRecipe(BaseModel):
 
 class Recipe(BaseModel):
     """A whole training run: the vision tower alone on dense labels, SAM alone on masks of points
-    and boxes, then the whole model.
+    and boxes, everything but SAM on words, then the whole model.
 
     Either ``preset`` names the size of a model that begins with random weights, or ``start`` a
-    ROSE folder or a shipped model to go on from; then only ``whole`` is trained.  ``ema_decay``:
+    ROSE folder or a shipped model to go on from.  ``ema_decay``:
     the weights that are kept are a running average; 0 keeps the last ones.
     ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
     """
@@ -91,6 +93,7 @@ class Recipe(BaseModel):
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     vision: StageRecipe | None = None
     sam: StageRecipe | None = None
+    words: StageRecipe | None = None
     whole: StageRecipe
     freeze_sam_encoder: bool = False
 
@@ -98,12 +101,9 @@ class Recipe(BaseModel):
     def _check(self) -> Self:
         if (self.preset is None) == (self.start is None):
             raise ValueError('Give either preset or start.')
-        for name, stage in (('vision', self.vision), ('sam', self.sam)):
-            if stage is None:
-                continue
-            if self.start is not None:
-                raise ValueError(f'A run with start trains only the stage whole; take {name} out.')
-            if stage.data != 'streets':
+        for name in ('vision', 'sam', 'words'):
+            stage: StageRecipe | None = getattr(self, name)
+            if stage is not None and stage.data != 'streets':
                 raise ValueError(f'The stage {name} learns from streets, not {stage.data}.')
         return self
 

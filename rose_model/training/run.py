@@ -18,13 +18,23 @@ from rose_model.instructions import Prompter
 from rose_model.presets import PRESETS
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.attention import attend_by_products
 from rose_model.training.camvid_source import camvid
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
 from rose_model.training.corpus import street_corpus
 from rose_model.training.recipe import Recipe, StageRecipe
 from rose_model.training.run_lock import run_lock
-from rose_model.training.sources import Source, streets
-from rose_model.training.stages import SamStage, Stage, VisionStage, WholeStage
+from rose_model.training.sources import Source, street_words, streets
+from rose_model.training.stages import (
+    SAM,
+    VISION,
+    WHOLE,
+    WORDS,
+    SamStage,
+    Stage,
+    VisionStage,
+    WholeStage,
+)
 from rose_model.training.stop_signal import stop_signal
 from rose_model.training.storage import PARTIAL, flush, replace_file
 from rose_model.training.trainer import Trainer
@@ -61,6 +71,8 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
         resumed = _open_run(recipe, folder, world, resume=resume)
         torch.manual_seed(recipe.seed)
         model = _model(recipe, folder, world)
+        if world.device.type == 'cpu':
+            attend_by_products(model.rose)
         trainer = Trainer(folder, recipe.ema_decay, world=world, stop=stop, seed=recipe.seed)
         for name in _stages_left(recipe, resumed):
             stage, stage_recipe = _stage(name, recipe, model)
@@ -157,29 +169,31 @@ def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:
 
 def _stages_left(recipe: Recipe, resumed: Checkpoint | None) -> list[str]:
     """The names of the recipe's stages, from the one on in which the run stood."""
-    wanted = {VisionStage.name: recipe.vision, SamStage.name: recipe.sam}
-    names = [name for name, stage in wanted.items() if stage is not None] + [WholeStage.name]
+    names = [name for name in (VISION, SAM, WORDS, WHOLE) if getattr(recipe, name) is not None]
     return names[names.index(resumed.position.stage) :] if resumed is not None else names
 
 
 def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageRecipe]:
-    rose = model.rose
-    if name == VisionStage.name and recipe.vision is not None:
-        return VisionStage(rose.perception.vision_tower, rose.config), recipe.vision
-    if name == SamStage.name and recipe.sam is not None:
-        return SamStage(rose.sam, rose.config), recipe.sam
-    return _whole_stage(recipe, model), recipe.whole
+    """A stage with what it trains, everything else frozen."""
+    rose, stage_recipe = model.rose, getattr(recipe, name)
+    prompter = Prompter(model.tokenizer, rose.config.category.template)
+    rose.sam.requires_grad_(name != WORDS)
+    stage: Stage[Any]
+    if name == VISION:
+        stage = VisionStage(rose.perception.vision_tower, rose.config)
+    elif name == SAM:
+        stage = SamStage(rose.sam, rose.config)
+    elif name == WORDS:
+        source = street_words(stage_recipe.word_questions)
+        stage = WholeStage(rose, prompter, model.text_tokenizer, source, masks=False)
+    else:
+        rose.sam.image_encoder.requires_grad_(not recipe.freeze_sam_encoder)
+        stage = WholeStage(rose, prompter, model.text_tokenizer, _source(stage_recipe))
+    return stage, stage_recipe
 
 
-def _whole_stage(recipe: Recipe, model: _Model) -> WholeStage:
-    if recipe.freeze_sam_encoder:
-        model.rose.sam.image_encoder.requires_grad_(False)
-    prompter = Prompter(model.tokenizer, model.rose.config.category.template)
-    return WholeStage(model.rose, prompter, model.text_tokenizer, _source(recipe))
-
-
-def _source(recipe: Recipe) -> Source:
-    return streets() if recipe.whole.root is None else camvid(recipe.whole.root)
+def _source(recipe: StageRecipe) -> Source:
+    return streets(recipe.word_questions) if recipe.root is None else camvid(recipe.root)
 
 
 def _save(folder: Path, model: _Model) -> None:

@@ -22,6 +22,9 @@ from rose_model.training.prompted_masks import PromptedImage, PromptedMasks, Pro
 from rose_model.training.recipe import StageRecipe
 from rose_model.training.sources import Source
 
+VISION, SAM, WORDS, WHOLE = 'vision', 'sam', 'words', 'whole'
+"""The stages in their order."""
+
 BatchT = TypeVar('BatchT')
 BatchT_co = TypeVar('BatchT_co', covariant=True)
 
@@ -47,7 +50,7 @@ class Stage(Protocol[BatchT_co]):
 class VisionStage:
     """The vision tower alone, on dense labels."""
 
-    name = 'vision'
+    name = VISION
 
     def __init__(self, vision_tower: VisionTower, config: RoseConfig) -> None:
         self.module: DenseLabeller = DenseLabeller(vision_tower)
@@ -65,7 +68,7 @@ class VisionStage:
 class SamStage:
     """SAM alone, on masks of points and boxes."""
 
-    name = 'sam'
+    name = SAM
 
     def __init__(self, sam: Sam, config: RoseConfig) -> None:
         self.module: PromptedMasks = PromptedMasks(sam)
@@ -81,14 +84,19 @@ class SamStage:
 
 
 class WholeStage:
-    """The whole model, on all tasks."""
-
-    name = 'whole'
+    """The whole model, on all tasks; without ``masks``, on words alone."""
 
     def __init__(
-        self, rose: Rose, prompter: Prompter, text_tokenizer: RoseTokenizer, source: Source
+        self,
+        rose: Rose,
+        prompter: Prompter,
+        text_tokenizer: RoseTokenizer,
+        source: Source,
+        *,
+        masks: bool = True,
     ) -> None:
-        self.module: Objective = Objective(rose, prompter, text_tokenizer)
+        self.name = WHOLE if masks else WORDS
+        self.module: Objective = Objective(rose, prompter, text_tokenizer, masks=masks)
         self._prompter = prompter
         self._source = source
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,13 +27,12 @@ Describe = Callable[[Sample, int, np.random.Generator], str | None]
 """An unambiguous description of a thing, with its article; ``None`` where there is none."""
 
 FOREGROUND_SHARE = 0.12
+MASK_SHARE = 0.5
+"""Share of the images with a question about a given mask."""
+OBJECT_SHARE = 0.7
+"""Of the word questions: about one object; the rest are about all regions of a kind."""
 REFERRING_SHARE = 0.65
-"""Of the questions without a mask about one object; the rest are missed objects."""
-OBJECT_SHARE = 0.5
-MASK_SHARE = 0.3
-"""Shares of the images with a question about one object, and about a given mask; the others get
-one about all regions of a kind.
-"""
+"""Of the questions about one object: described; the rest were missed."""
 CATEGORY_SHARE = 0.35
 """Of the questions about a given mask; the rest have a right name and a bad mask."""
 ABSENT_SHARE = 0.1
@@ -53,7 +52,8 @@ class Task:
     refined: bool ``[H, W]``.
 
     ``is_selective``: it asks for some of the regions, so that all others are wrong answers.
-    ``teaches_masks``: the masks of its regions are decoded in training, too.
+    ``teaches_masks``: the masks of its regions are decoded in training, too; else it is a matter
+    of finding alone.
     """
 
     instruction: str
@@ -65,18 +65,41 @@ class Task:
 
 
 def choose_tasks(
-    sample: Sample, vocabulary: Sequence[str], describe: Describe, rng: np.random.Generator
+    sample: Sample,
+    vocabulary: Sequence[str],
+    describe: Describe,
+    rng: np.random.Generator,
+    word_questions: int,
 ) -> tuple[Task, ...]:
-    """One dense task, and one about an object, a given mask, or all regions of a kind."""
+    """One dense task, ``word_questions`` that only words decide, and one about a given mask in
+    half of the images.
+
+    Of the word questions the first teaches masks, too; the others cost a fraction of it.
+    """
+    dense, *words = choose_word_tasks(sample, vocabulary, describe, rng, word_questions)
+    words[1:] = [replace(task, teaches_masks=False) for task in words[1:]]
+    if sample.regions and rng.random() < MASK_SHARE:
+        words.append(mask_task(sample, vocabulary, rng))
+    return dense, *words
+
+
+def choose_word_tasks(
+    sample: Sample,
+    vocabulary: Sequence[str],
+    describe: Describe,
+    rng: np.random.Generator,
+    word_questions: int,
+) -> tuple[Task, ...]:
+    """One dense task, and ``word_questions`` about an object or about all regions of a kind."""
     dense = dense_task(sample, rng)
     if not sample.regions:
         return (dense,)
-    draw = rng.random()
-    if draw < OBJECT_SHARE:
-        return dense, object_task(sample, describe, rng)
-    if draw < OBJECT_SHARE + MASK_SHARE:
-        return dense, mask_task(sample, vocabulary, rng)
-    return dense, selection_task(sample, vocabulary, rng)
+    return dense, *(
+        object_task(sample, describe, rng)
+        if rng.random() < OBJECT_SHARE
+        else selection_task(sample, vocabulary, rng)
+        for _ in range(word_questions)
+    )
 
 
 def dense_task(sample: Sample, rng: np.random.Generator) -> Task:

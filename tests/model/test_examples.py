@@ -24,7 +24,7 @@ from rose_model.records import RefinementCase
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.corpus import street_corpus
 from rose_model.training.examples import Example, ExampleDataset, make_example
-from rose_model.training.sources import Source, streets
+from rose_model.training.sources import Source, street_words, streets
 from rose_model.training.tasks import Task, dense_task, mask_task, object_task, selection_task
 
 SIZE = (60, 80)
@@ -61,6 +61,25 @@ def test_an_example_follows_from_its_number(
     for one, other in zip(long.questions, late.questions, strict=True):
         for name, value in vars(one).items():
             assert same(value, vars(other)[name]), name
+
+
+def test_word_questions_keep_their_positives_and_some_other_patches(
+    config: RoseConfig, prompter: Prompter
+) -> None:
+    """Only they are read; nothing is asked of the others."""
+    source = replace(street_words(6), read=small, kept_patches=20)
+    for question in ExampleDataset(source, 0, 1, config, prompter)[0].questions:
+        if question.response:
+            assert question.kept is None
+            continue
+        assert question.kept is not None
+        assert len(question.kept) == 20
+        assert (question.kept.diff() > 0).all()
+        away = torch.ones(36, dtype=torch.bool).index_fill_(0, question.kept, False)
+        for asked in (question.is_positive, question.is_negative, question.may_be_hard):
+            assert not (asked & away).any()
+        assert set(question.patches.tolist()) <= set(question.kept.tolist())
+        assert question.mask_channel is None
 
 
 def test_a_dataset_ends(config: RoseConfig, prompter: Prompter, source: Source) -> None:

@@ -75,13 +75,14 @@ def test_the_loss_of_a_batch_is_the_mean_over_its_images(
 ) -> None:
     """So the mean over processes, or over accumulated steps, is that of the whole batch.
 
-    The SigLIP-space loss looks at all names of the batch; it is left out here.
+    The SigLIP-space loss looks at all names of the batch, and the composition of names draws its
+    pairs from the whole batch; they are left out here.
     """
     batch = examples[:3]
     _, together = objective(batch)
     alone = [objective([example])[1] for example in batch]
     for name, value in together.items():
-        if name != 'loss_siglip':
+        if name not in ('loss_siglip', 'loss_composition'):
             mean = torch.stack([terms[name] for terms in alone]).mean()
             torch.testing.assert_close(value, mean, rtol=2e-4, atol=2e-5)
 
@@ -113,6 +114,7 @@ def empty_of(example: Example) -> Example:
         names=(),
         name_ids=(),
         name_inputs=(),
+        noun_ids=(),
     )
     return replace(example, questions=(nothing,))
 
@@ -124,6 +126,7 @@ def test_a_batch_without_targets_still_runs_every_part(
     loss, terms = objective([empty_of(examples[0])])
     loss.backward()
     assert terms['loss_category'] == terms['loss_mask_bce'] == terms['loss_siglip'] == 0
+    assert terms['loss_composition'] == terms['loss_ranking'] == 0
     assert terms['loss_objectness'] > 0
     for part in (objective.rose.text_tower.siglip.head, objective.rose.sam.image_encoder.neck[0]):
         assert part.weight.grad is not None
@@ -179,9 +182,39 @@ def test_hard_negatives_are_the_highest_scoring_free_patches(examples: list[Exam
     logits = torch.full((1, len(question.is_positive)), -9.0, requires_grad=True)
     with torch.no_grad():
         logits[0, free[0]] = 5.0
-    objectness_losses(logits, [question]).sum().backward()
+    objectness_losses(logits, [question])[0].sum().backward()
     assert logits.grad is not None
     assert logits.grad[0, free[0]] > 0
+
+
+def test_ranking_is_lost_by_each_positive_that_a_negative_outranks(
+    examples: list[Example],
+) -> None:
+    question = examples[0].questions[0]
+    positive, negative = torch.zeros(2, 36).bool()
+    positive[:2], negative[2:5] = True, True
+    question = replace(
+        question, is_positive=positive, is_negative=negative, may_be_hard=torch.zeros(36).bool()
+    )
+    logits = torch.zeros(1, 36)
+    logits[0, :2] = 50.0
+    assert objectness_losses(logits, [question])[1] < 1e-6
+    logits[0, 0] = -50.0  # one of the two is behind all three, by 50 and their number
+    expected = (50 + torch.log(torch.tensor(3.0))) / 2
+    torch.testing.assert_close(objectness_losses(logits, [question])[1][0], expected)
+    nobody = replace(question, is_positive=torch.zeros(36).bool())
+    assert objectness_losses(logits, [nobody])[1] == 0
+
+
+def test_without_masks_sam_is_left_alone(
+    rose: Rose, prompter: Prompter, tokenizer: RoseTokenizer, examples: list[Example]
+) -> None:
+    rose.sam.requires_grad_(False)
+    loss, terms = Objective(rose, prompter, tokenizer, masks=False)(examples[:2])
+    loss.backward()
+    assert terms['loss_mask_bce'] == terms['loss_mask_dice'] == terms['loss_mask_score'] == 0
+    assert terms['loss_category'] > 0
+    assert all(parameter.grad is None for parameter in rose.sam.parameters())
 
 
 def test_anchors_of_one_name_are_no_negatives_of_each_other() -> None:

@@ -171,3 +171,31 @@ def test_with_a_zero_mask_the_tower_is_siglip() -> None:
 def test_half_precision_never_runs_eager_attention(rose: Rose) -> None:
     assert rose.perception.language_model.config._attn_implementation == 'sdpa'
     assert rose.perception.vision_tower.siglip.config._attn_implementation == 'sdpa'
+
+
+def test_keeping_all_patches_equals_keeping_none_away(
+    rose: Rose, pixels: torch.Tensor, prompter: Prompter
+) -> None:
+    prompts = [prompter.perception(text) for text in (ALL_REGIONS, FOREGROUND)]
+    with torch.no_grad():
+        patches = rose.perception.encode(pixels)
+        everything = torch.arange(patches.shape[1]).expand(2, -1)
+        whole = rose.perception.read(patches, prompts).object_embedding
+        kept = rose.perception.read(patches, prompts, kept=everything).object_embedding
+    torch.testing.assert_close(kept, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_not_kept_is_not_seen(
+    rose: Rose, pixels: torch.Tensor, prompter: Prompter
+) -> None:
+    prompts = [prompter.perception(ALL_REGIONS)] * 2
+    kept = torch.tensor([[0, 5, 9], [1, 2, 35]])
+    with torch.no_grad():
+        patches = rose.perception.encode(pixels)
+        before = rose.perception.read(patches, prompts, kept=kept).object_embedding
+        changed = torch.randn_like(patches)
+        for row, places in enumerate(kept):
+            changed[row, places] = patches[row, places]
+        after = rose.perception.read(changed, prompts, kept=kept).object_embedding
+    assert before.shape[1] == 3
+    assert torch.equal(before, after)

@@ -297,8 +297,8 @@ def test_the_paper_recipe_has_the_papers_numbers() -> None:
         ('preset: nano', 'whole: Field required'),
         ('preset: nano\nstart: nano\n{whole}', 'either preset or start'),
         ('{whole}', 'either preset or start'),
-        ('start: nano\nvision: {stage}\n{whole}', 'take vision out'),
-        ('preset: nano\nwhole: {camvid}', 'root is for data that is read'),
+        ('preset: nano\nwords: {camvid}\n{whole}', 'words learns from streets, not camvid'),
+        ('preset: nano\nwhole: {rootless}', 'root is for data that is read'),
         ('preset: [', 'is not YAML'),
         ('', 'valid dictionary'),
     ],
@@ -309,7 +309,8 @@ def test_a_faulty_recipe_is_refused_by_its_key(tmp_path: Path, content: str, tol
     path.write_text(
         content.replace('{whole}', f'whole: {stage}')
         .replace('{stage}', stage)
-        .replace('{camvid}', stage.replace('}', ', data: camvid}'))
+        .replace('{camvid}', stage.replace('}', ', data: camvid, root: here}'))
+        .replace('{rootless}', stage.replace('}', ', data: camvid}'))
     )
     with pytest.raises(ConfigError, match=rf'(?s)mine\.yaml.*{told}'):
         read_recipe(path)
@@ -340,6 +341,7 @@ def tiny_run(config: RoseConfig, monkeypatch: pytest.MonkeyPatch) -> Recipe:
     return Recipe(
         preset='tiny',
         vision=StageRecipe(steps=2, **stage),
+        words=StageRecipe(steps=2, word_questions=3, **stage),
         whole=StageRecipe(steps=3, **stage),
     )
 
@@ -348,12 +350,12 @@ def tiny_run(config: RoseConfig, monkeypatch: pytest.MonkeyPatch) -> Recipe:
 def test_a_resumed_run_equals_one_that_never_stopped(
     tiny_run: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped in the first stage and again in the second, every weight is the same."""
+    """Stopped in each of three stages, every weight is the same."""
     straight = run_training(tiny_run, tmp_path / 'straight', resume=False)
 
     stopped = tmp_path / 'stopped'
     real_fit = Trainer.fit
-    for stage, step in (('vision', 1), ('whole', 2)):
+    for stage, step in (('vision', 1), ('words', 1), ('whole', 2)):
 
         def fit(self, current, recipe, resumed=None, *, stage=stage, step=step):
             if current.name == stage:
@@ -373,6 +375,26 @@ def test_a_resumed_run_equals_one_that_never_stopped(
         for folder in (straight, resumed)
     ]
     assert all(torch.equal(models[0][name], models[1][name]) for name in models[0])
+
+
+@pytest.mark.slow
+def test_words_are_learned_without_touching_sam(tiny_run: Recipe, tmp_path: Path) -> None:
+    """And afterwards SAM is trained again."""
+    untouched = {}
+    real_fit = Trainer.fit
+
+    def fit(self, current, recipe, resumed=None):
+        sam = current.module.rose.sam if current.name != 'vision' else None
+        old = None if sam is None else {k: v.clone() for k, v in sam.state_dict().items()}
+        real_fit(self, current, recipe, resumed)
+        if sam is not None:
+            same = [torch.equal(old[name], value) for name, value in sam.state_dict().items()]
+            untouched[current.name] = all(same)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, 'fit', fit)
+        run_training(tiny_run, tmp_path / 'run', resume=False)
+    assert untouched == {'words': True, 'whole': False}
 
 
 def test_an_existing_run_is_never_overwritten(tiny_run: Recipe, tmp_path: Path) -> None:
