@@ -59,7 +59,7 @@ def evaluate(
     data: Annotated[Data, typer.Option(help='What to measure on.')] = Data.STREETS,
     root: Annotated[Path | None, typer.Option(help='Folder of camvid or coco.')] = None,
     split: Annotated[
-        str, typer.Option(help='streets: test or validation; else a part of the data set.')
+        str, typer.Option(help='streets: test, validation or train; else a part of the data set.')
     ] = '',
     scenes: Annotated[
         int | None, typer.Option(min=1, help='Number of images: 500 streets, else all.')
@@ -111,20 +111,22 @@ def check(task: Task) -> None:
         return
     if task.root is not None:
         raise ConfigError(f'Streets are drawn, not read; leave out --root {task.root}.')
-    if task.split not in streets.FIRST_SCENES:
+    if task.split not in streets.SPLITS:
         raise ConfigError(
             f'Streets have no split {task.split!r}; take one of '
-            f'{", ".join(sorted(streets.FIRST_SCENES))}.'
+            f'{", ".join(sorted(streets.SPLITS))}.'
         )
 
 
 def _measure(task: Task, segmenter: RoseSegmenter) -> tuple[Figures, dict[str, object]]:
     """Figures, and what else the record holds about the images."""
     if task.root is None:
-        first = streets.FIRST_SCENES[task.split]
-        numbers = range(first, first + (task.images or DEFAULT_SCENES))
+        split = streets.SPLITS[task.split]
+        numbers = range(split.first, split.first + (task.images or DEFAULT_SCENES))
         things = streets.CROWDED_THINGS if task.is_crowded else streets.THINGS
-        figures, statistics = streets.evaluate_streets(segmenter, _progress(numbers), things)
+        figures, statistics = streets.evaluate_streets(
+            segmenter, _progress(numbers), things, split
+        )
         return figures, {'images': len(numbers), 'scenes': statistics.figures()}
     if task.data is Data.CAMVID:
         frames = CamVid(task.root, task.split)

@@ -20,6 +20,9 @@ from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.data.street_backdrop import STUFF, View, draw_backdrop
 from rose_model.data.street_shapes import COLOURS, DRAW, PATTERNS, Canvas, Paint
 
+TRAINING_SIZE = (192, 256)
+"""Scenes of training, in pixels: little more than a small model sees of them."""
+
 MIN_VISIBLE_SHARE = 1 / 2304
 """A thing counts from this share of the image on: 12 px at 144 x 192.  Smaller ones are void."""
 

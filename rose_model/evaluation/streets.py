@@ -10,7 +10,7 @@ import numpy as np
 
 from rose_model.data.sample import Sample
 from rose_model.data.street_backdrop import STUFF
-from rose_model.data.streets import ALL_PAIRS, SEEN_PAIRS, Pairs, render_scene
+from rose_model.data.streets import ALL_PAIRS, SEEN_PAIRS, TRAINING_SIZE, Pairs, render_scene
 from rose_model.evaluation.counting import Counting
 from rose_model.evaluation.figures import Figures
 from rose_model.evaluation.found import FoundRegions
@@ -23,14 +23,31 @@ from rose_model.evaluation.refine import MaskRefinement
 from rose_model.evaluation.semantic import StuffIou
 from rose_model.evaluation.triggers import TriggeredRefinement
 
-FIRST_TEST_SCENE = 1_000_000
-FIRST_VALIDATION_SCENE = 2_000_000
-"""Scenes of training are numbered from 10,000,000 on."""
-FIRST_SCENES = {'test': FIRST_TEST_SCENE, 'validation': FIRST_VALIDATION_SCENE}
 TEST_SIZE = (480, 640)
 THINGS = (2, 8)
 CROWDED_THINGS = (9, 14)
 """More things than a scene of training ever has."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Scenes from number ``first`` on, at ``size`` (H, W), their attributes out of ``pairs``."""
+
+    first: int
+    size: tuple[int, int]
+    pairs: Pairs
+
+    def render(self, number: int, things: tuple[int, int]) -> Sample:
+        """Scene ``number`` with so many things, at least and at most."""
+        return render_scene(number, self.size, things=things, pairs=self.pairs)
+
+
+SPLITS = {
+    'test': Split(1_000_000, TEST_SIZE, ALL_PAIRS),
+    'validation': Split(2_000_000, TEST_SIZE, ALL_PAIRS),
+    # as training sees them: what was learned by heart must come back here
+    'train': Split(20_000_000, TRAINING_SIZE, SEEN_PAIRS),
+}
 
 COUNTED_SCENES = 200
 NEAREST_SCENES = 100
@@ -82,18 +99,21 @@ class SceneStatistics:
 
 
 def evaluate_streets(
-    segmenter: Evaluable, scenes: Iterable[int], things: tuple[int, int] = THINGS
+    segmenter: Evaluable,
+    scenes: Iterable[int],
+    things: tuple[int, int] = THINGS,
+    split: Split = SPLITS['test'],
 ) -> tuple[Figures, SceneStatistics]:
     """All figures on the scenes of those numbers, and what the scenes hold.
 
-    ``things``: how many there are in a scene, at least and at most.
+    ``things``: how many there are in a scene, at least and at most.  ``split`` draws them.
     """
     statistics = SceneStatistics()
     least = LARGE_PATCHES / segmenter.config.vision.grid_size**2
 
     def samples() -> Iterator[tuple[int, Sample]]:
         for number in scenes:
-            sample = render_scene(number, TEST_SIZE, things=things)
+            sample = split.render(number, things)
             statistics.add(sample, least * sample.index_map.size)
             yield number, sample
 

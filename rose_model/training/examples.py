@@ -39,13 +39,14 @@ class Question:
     """A prompt about an image, and its targets: G regions, K of them with masks.
 
     ``mask_channel``: float ``[1, L, L]``, or ``None`` for zeros.  ``response``: ids of the answer
-    in words, or ().  ``is_selective``: it asks for some of the regions.  ``kept``: int64
-    ``[k]``, the only patches that the language model reads, or ``None`` for all.  ``is_positive``, ``is_negative``, ``may_be_hard``: bool ``[P]``; of the last
-    the ``num_hard`` highest-scoring serve as negatives, too.  ``patches``: int64 ``[G]``, one
-    positive patch a region.  ``masked``: int64 ``[K]``, indices into the regions.  ``masks``:
-    float ``[K, M, M]`` in [0, 1], in SAM's padded frame at the resolution of the mask logits.
-    ``names`` and ``name_ids``: of each region; ``name_inputs``: the ids with blanks, as the model
-    reads them in training.  ``noun_ids``: ids of the names without their attributes.
+    in words, or ().  ``is_selective``: it asks for some of the regions.  ``kept``: int64 ``[k]``,
+    the only patches that the language model reads, or ``None`` for all.  ``is_positive``,
+    ``is_negative``, ``may_be_hard``: bool ``[P]``; of the last the ``num_hard`` highest-scoring
+    serve as negatives, too.  ``patches``: int64 ``[G]``, one positive patch a region.  ``masked``:
+    int64 ``[K]``, indices into the regions.  ``masks``: float ``[K, M, M]`` in [0, 1], in SAM's
+    padded frame at the resolution of the mask logits.  ``names`` and ``name_ids``: of each region;
+    ``name_inputs``: the ids with blanks, as the model reads them in training.  ``noun_ids``: ids
+    of the names without their attributes.
     """
 
     prompt: PerceptionPrompt

@@ -12,10 +12,9 @@ import numpy as np
 from rose_model.data.sample import Sample
 from rose_model.data.street_backdrop import STUFF
 from rose_model.data.street_descriptions import describe_thing
-from rose_model.data.streets import SEEN_PAIRS, render_scene
+from rose_model.data.streets import SEEN_PAIRS, TRAINING_SIZE, render_scene
 from rose_model.training.tasks import Task, choose_tasks, choose_word_tasks
 
-RENDER_SIZE = (192, 256)
 KEPT_PATCHES = 64
 """A fifth of nano's patches: a question costs a fifth, and words are a large part of what is read.
 
@@ -65,4 +64,4 @@ def street_names() -> tuple[str, ...]:
 
 
 def _street(number: int) -> Sample:
-    return render_scene(number, RENDER_SIZE, pairs=SEEN_PAIRS)
+    return render_scene(number, TRAINING_SIZE, pairs=SEEN_PAIRS)

@@ -276,7 +276,7 @@ def test_the_line_is_that_of_warmup_decay_lr() -> None:
 
 
 def test_shipped_recipes_are_valid_and_survive_a_round_trip(tmp_path: Path) -> None:
-    assert shipped_recipes() == ['camvid', 'nano', 'paper']
+    assert shipped_recipes() == ['camvid', 'nano', 'overfit', 'paper']
     for name in shipped_recipes():
         recipe = read_recipe(name)
         (tmp_path / 'recipe.yaml').write_text(recipe.dump())

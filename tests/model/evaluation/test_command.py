@@ -44,7 +44,7 @@ class Statistics:
 def test_the_command_writes_a_flat_record_and_prints_a_table(tmp_path, monkeypatch) -> None:
     numbers: list[int] = []
 
-    def measured(segmenter, scenes, things):
+    def measured(segmenter, scenes, things, split):
         numbers.extend(scenes)
         return FIGURES, Statistics()
 

@@ -19,9 +19,10 @@ from rose_model.evaluation.frames import FirstFrames, Frame, measure
 from rose_model.evaluation.matching import iou_matrix, match_greedily
 from rose_model.evaluation.streets import (
     CROWDED_THINGS,
-    FIRST_SCENES,
-    FIRST_TEST_SCENE,
+    SPLITS,
     TEST_SIZE,
+    THINGS,
+    Split,
     evaluate_streets,
 )
 from rose_model.instructions import counting_sentence, stated_label
@@ -36,8 +37,10 @@ from rose_model.records import (
     Segment,
     Segmentation,
 )
+from rose_model.training.recipe import read_recipe
+from rose_model.training.sources import streets
 
-SCENES = range(FIRST_TEST_SCENE, FIRST_TEST_SCENE + 12)
+SCENES = range(SPLITS['test'].first, SPLITS['test'].first + 12)
 KEYS = {
     'ap50',
     'ap',
@@ -235,4 +238,13 @@ def test_each_region_is_found_once_by_the_best_score() -> None:
 
 
 def test_test_and_validation_scenes_are_apart() -> None:
-    assert FIRST_SCENES['validation'] - FIRST_SCENES['test'] >= 1_000_000
+    assert SPLITS['validation'].first - SPLITS['test'].first >= 1_000_000
+
+
+def test_the_scenes_of_training_are_drawn_as_training_sees_them() -> None:
+    recipe = read_recipe('overfit').whole
+    split: Split = SPLITS['train']
+    assert split.first == recipe.first_scene
+    seen, drawn = streets().read(split.first), split.render(split.first, THINGS)
+    assert (seen.image == drawn.image).all()
+    assert seen.regions == drawn.regions
