@@ -78,7 +78,7 @@ def test_shares_are_printed_in_per_cent_and_counts_are_not() -> None:
         (Task(Data.CAMVID, None, 'val', None, False), 'name it by --root'),
         (Task(Data.COCO, Path(), 'val2017', None, True), 'leave it out'),
         (Task(Data.STREETS, Path(), 'test', None, False), 'leave out --root'),
-        (Task(Data.STREETS, None, 'train', None, False), 'take one of test, validation'),
+        (Task(Data.STREETS, None, 'val2017', None, False), 'take one of test, train, validation'),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(task: Task, message: str) -> None:
