@@ -16,10 +16,8 @@ import torch
 from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
-from typer.testing import CliRunner
 
 from rose_model.checkpoint import load_pretrained
-from rose_model.cli.main import app
 from rose_model.config import RoseConfig
 from rose_model.errors import CheckpointError, ConfigError, TrainingError
 from rose_model.presets import PRESETS
@@ -28,7 +26,7 @@ from rose_model.training import trainer as training
 from rose_model.training.batches import StepSampler
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore
 from rose_model.training.log import LOG_FILE, progress_bar
-from rose_model.training.recipe import Recipe, StageRecipe, read_recipe, shipped_recipes
+from rose_model.training.recipe import Recipe, StageRecipe
 from rose_model.training.run import run_training
 from rose_model.training.schedule import learning_rate_share
 from rose_model.training.stop_signal import StoppedError, stop_signal
@@ -273,53 +271,6 @@ def test_the_line_is_that_of_warmup_decay_lr() -> None:
     rates = [learning_rate_share(step, recipe) for step in range(50)]
     assert rates[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert rates[10:] == pytest.approx([(50 - step) / 40 for step in range(10, 50)])
-
-
-def test_shipped_recipes_are_valid_and_survive_a_round_trip(tmp_path: Path) -> None:
-    assert shipped_recipes() == ['camvid', 'nano', 'overfit', 'paper']
-    for name in shipped_recipes():
-        recipe = read_recipe(name)
-        (tmp_path / 'recipe.yaml').write_text(recipe.dump())
-        assert read_recipe(tmp_path / 'recipe.yaml') == recipe
-
-
-def test_the_paper_recipe_has_the_papers_numbers() -> None:
-    whole = read_recipe('paper').whole
-    assert (whole.learning_rate, whole.steps, whole.warmup_steps) == (3e-3, 50_000, 1500)
-    assert (whole.micro_batch, whole.parts(8)) == (2, 10)
-
-
-@pytest.mark.parametrize(
-    ('content', 'told'),
-    [
-        ('preset: nano\nwhole: {stepz: 3}', "unknown key 'whole.stepz'"),
-        ('preset: nano\nwhole: {steps: 0}', 'whole.steps: .*greater than 0.*got 0'),
-        ('preset: nano', 'whole: Field required'),
-        ('preset: nano\nstart: nano\n{whole}', 'either preset or start'),
-        ('{whole}', 'either preset or start'),
-        ('preset: nano\nwords: {camvid}\n{whole}', 'words learns from streets, not camvid'),
-        ('preset: nano\nwhole: {rootless}', 'root is for data that is read'),
-        ('preset: [', 'is not YAML'),
-        ('', 'valid dictionary'),
-    ],
-)
-def test_a_faulty_recipe_is_refused_by_its_key(tmp_path: Path, content: str, told: str) -> None:
-    stage = '{steps: 9, batch_size: 1, learning_rate: 0.1, warmup_steps: 1}'
-    path = tmp_path / 'mine.yaml'
-    path.write_text(
-        content.replace('{whole}', f'whole: {stage}')
-        .replace('{stage}', stage)
-        .replace('{camvid}', stage.replace('}', ', data: camvid, root: here}'))
-        .replace('{rootless}', stage.replace('}', ', data: camvid}'))
-    )
-    with pytest.raises(ConfigError, match=rf'(?s)mine\.yaml.*{told}'):
-        read_recipe(path)
-
-
-def test_an_unknown_recipe_is_said() -> None:
-    result = CliRunner().invoke(app, ['train', 'nanno'])
-    assert result.exit_code == 2
-    assert 'No recipe nanno' in result.output
 
 
 def test_the_progress_bar_keeps_its_eta_in_a_narrow_terminal() -> None:
