@@ -66,7 +66,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms(
     assert all(value > 0 for value in terms.values()), terms
     plain = [value for name, value in terms.items() if 'mask_bce' not in name]
     plain = [value for value in plain if value is not terms['loss_mask_dice']]
-    expected = sum(plain) + 2.0 * terms['loss_mask_bce'] + 0.5 * terms['loss_mask_dice']
+    expected = sum(plain) + 2.0 * terms['loss_mask_bce'] + 2.0 * terms['loss_mask_dice']
     torch.testing.assert_close(loss, expected)
 
 
