@@ -18,8 +18,8 @@ LEAST_AREA = 1 / 2304
 """Regions of which less than this share of the image is left are void."""
 
 
-def augment(sample: Sample, seed: int) -> Sample:
-    """The sample cropped, mirrored and coloured at random, as large as before.
+def augment(sample: Sample, seed: int, size: tuple[int, int]) -> Sample:
+    """The sample cropped, mirrored and coloured at random, at ``size`` (H, W) pixels.
 
     The same seed gives the same result.  Regions that are cut away are gone.
     """
@@ -28,7 +28,7 @@ def augment(sample: Sample, seed: int) -> Sample:
     change = v2.Compose(
         [
             v2.RandomResizedCrop(
-                (height, width),
+                size,
                 scale=CROP_SHARE,
                 ratio=(shape * CROP_SHAPE[0], shape * CROP_SHAPE[1]),
                 antialias=True,

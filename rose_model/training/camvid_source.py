@@ -8,6 +8,7 @@ import numpy as np
 
 from rose_model.data.camvid import CLASSES, CamVid
 from rose_model.data.sample import Sample
+from rose_model.data.streets import TRAINING_SIZE
 from rose_model.training.augmentation import augment
 from rose_model.training.sources import Source
 from rose_model.training.tasks import Task, dense_task
@@ -27,7 +28,7 @@ def camvid(root: Path) -> Source:
     def read(number: int) -> Sample:
         turn, index = divmod(number, len(frames))
         order = np.random.default_rng(turn).permutation(len(frames))
-        return augment(frames[int(order[index])], number)
+        return augment(frames[int(order[index])], number, TRAINING_SIZE)
 
     return Source(read, _dense_alone, CLASSES, max_masks=9)
 

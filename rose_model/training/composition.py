@@ -18,6 +18,9 @@ from rose_model.category_decoder import IGNORE
 
 Ids = tuple[int, ...]
 
+MAX_MOVED = 32
+"""Embeddings that are moved in a step; each costs as much as another name."""
+
 
 @dataclass(frozen=True, eq=False)
 class MovedNames:
@@ -36,11 +39,11 @@ class MovedNames:
 def move_attributes(
     embedding: Tensor, names: Sequence[Ids], nouns: Sequence[Ids]
 ) -> MovedNames | None:
-    """Every thing with an attribute, moved by the difference of a pair of one noun; ``None`` where
-    no noun occurs with two names.
+    """Up to 32 things with an attribute, each moved by the difference of a pair of one noun;
+    ``None`` where no noun occurs with two names.
 
     ``embedding``: ``[N, D]``; ``names``, ``nouns``: N rows of ids from ``Prompter.name``, whose
-    last id ends a name.  The pairs are drawn by torch's random numbers.
+    last id ends a name.  Things and pairs are drawn by torch's random numbers.
     """
     pairs = [
         (first, second)
@@ -48,9 +51,13 @@ def move_attributes(
         for second in range(len(nouns))
         if nouns[second] == noun and names[second] != names[first]
     ]
-    rows = [row for row, (name, noun) in enumerate(zip(names, nouns, strict=True)) if name != noun]
-    if not pairs or not rows:
+    named = [
+        row for row, (name, noun) in enumerate(zip(names, nouns, strict=True)) if name != noun
+    ]
+    if not pairs or not named:
         return None
+    chosen = torch.randperm(len(named))[:MAX_MOVED].sort().values
+    rows = [named[draw] for draw in chosen.tolist()]
     drawn = [pairs[draw] for draw in torch.randint(len(pairs), (len(rows),)).tolist()]
     first, second = torch.tensor(drawn, device=embedding.device).T
     row = torch.tensor(rows, device=embedding.device)
