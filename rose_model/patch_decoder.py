@@ -59,19 +59,22 @@ class PatchDecoder:
         patches: Tensor,
         context: FrameContext,
         candidates: Sequence[str] = (),
+        given: Tensor | None = None,
     ) -> tuple[Segment, ...]:
         """Segments of the kept ``patches`` ``[N]``, without ids; duplicates and specks are gone.
 
-        Duplicates go before names are made: fewer names, and the same answer.
+        ``given``: log-odds ``[M, M]`` that are known beforehand.  Duplicates go before names are
+        made: fewer names, and the same answer.
         """
         analyzer = self._rose.patch_analyzer
         kept = readings.at(patches)
         masks = decode_masks(
             self._rose.sam, analyzer.mask_embedding(kept.embedding), context.image_embeddings
         )
-        unique = suppress_duplicates(masks.logits, kept.objectness, self._limits.nms_iou)
+        logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
+        unique = suppress_duplicates(logits, kept.objectness, self._limits.nms_iou)
         cropped = crop_masks(
-            remove_specks(masks.logits[unique], self._limits.min_region),
+            remove_specks(logits[unique], self._limits.min_region),
             context.geometry,
             self._limits.min_area,
         )

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rose_model.config import RoseConfig
+from rose_model.config import RoseConfig, SamConfig
 from rose_model.errors import ImageError
 
 SIGLIP_MEAN = SIGLIP_STD = 127.5
@@ -100,6 +100,25 @@ def squash_mask(mask: NDArray[np.bool_], side: int) -> Tensor:
     """
     squashed = cv2.resize(mask.astype(np.float32), (side, side), interpolation=cv2.INTER_AREA)
     return torch.from_numpy(squashed)[None]
+
+
+def mask_content(geometry: FrameGeometry, config: SamConfig) -> tuple[int, int]:
+    """Height and width of the image in SAM's low-resolution masks, before padding."""
+    scale = config.mask_size / config.input_size
+    height, width = geometry.sam_content
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
+def reduce_mask(mask: NDArray[np.bool_], geometry: FrameGeometry, config: SamConfig) -> Tensor:
+    """A mask ``[H, W]`` in SAM's padded frame at the resolution of its masks: float ``[M, M]`` in
+    [0, 1], averaged by area.
+    """
+    height, width = mask_content(geometry, config)
+    reduced = np.zeros((config.mask_size, config.mask_size), np.float32)
+    reduced[:height, :width] = cv2.resize(
+        mask.astype(np.float32), (width, height), interpolation=cv2.INTER_AREA
+    )
+    return torch.from_numpy(reduced)
 
 
 def normalise_lmm(pixels: Tensor, mask: Tensor | None = None) -> Tensor:

@@ -37,6 +37,7 @@ from rose_model.refinement import (
     allowed_patches,
     check_text,
     doubtful_segments,
+    given_logits,
     interpret,
     mask_sentence,
     write_back,
@@ -201,10 +202,11 @@ class RoseSegmenter:
         context = segmentation.context
         old = request.segment
         allowed = torch.from_numpy(allowed_patches(points, old, context.geometry))
-        mask = None
+        mask, given = None, None
         if old is not None:
             full = old.full_mask(segmentation.original_size)
             mask = squash_mask(full, self.config.vision.input_size)
+            given = given_logits(full, context.geometry, self.config.sam)
         readings = self._perceive(context, request.instruction, mask)
         objectness = readings.objectness
         best = torch.where(allowed.to(objectness.device), objectness, -1.0).argmax(0, keepdim=True)
@@ -213,7 +215,7 @@ class RoseSegmenter:
                 f'Nothing in the image answers to {text.strip()!r} '
                 f'(best objectness {float(objectness[best]):.3f}); add a point, or other words.'
             )
-        answers = self._decoder.decode(readings, best, context)
+        answers = self._decoder.decode(readings, best, context, given=given)
         if not answers:
             raise RefinementRejectedError(
                 f'The answer to {text.strip()!r} is an empty mask; nothing was changed.'

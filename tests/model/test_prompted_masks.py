@@ -53,7 +53,7 @@ def test_a_batch_can_be_learned_by_heart(rose: Rose, examples: list[PromptedImag
     module = PromptedMasks(rose.sam)
     optimizer = torch.optim.AdamW(module.parameters(), 3e-3)
     first, _ = module(examples[:2])
-    for _ in range(40):
+    for _ in range(120):
         loss, _ = module(examples[:2])
         optimizer.zero_grad()
         loss.backward()

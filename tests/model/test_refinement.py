@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from rose_model.config import RoseConfig
 from rose_model.errors import (
     InvalidRequestError,
     NoSuchSegmentError,
@@ -17,6 +18,7 @@ from rose_model.errors import (
     TextTooLongError,
 )
 from rose_model.instructions import REFINEMENTS, missed_label, stated_label, with_box
+from rose_model.postprocess import crop_masks
 from rose_model.preprocess import FrameGeometry
 from rose_model.records import (
     FrameContext,
@@ -29,6 +31,7 @@ from rose_model.records import (
 from rose_model.refinement import (
     allowed_patches,
     check_text,
+    given_logits,
     interpret,
     segment_iou,
     write_back,
@@ -48,6 +51,20 @@ def frame() -> Segmentation:
     context = FrameContext(torch.zeros(3, 48, 48, dtype=torch.uint8), torch.zeros(1), GEOMETRY)
     segments = (make_segment(1, (0, 0, 30, 20)), make_segment(2, (40, 20, 60, 40), 'tree'))
     return Segmentation(segments, (40, 60), 'everything', context)
+
+
+def test_a_given_mask_stays_where_the_model_is_not_sure(config: RoseConfig) -> None:
+    geometry = FrameGeometry.of((48, 64), config)
+    mask = np.zeros((48, 64), bool)
+    mask[:, 32:] = True
+    given = given_logits(mask, geometry, config.sam)
+    assert given.shape == (config.sam.mask_size, config.sam.mask_size)
+    unsure = torch.linspace(-1.0, 1.0, given.shape[0]).expand_as(given)
+    kept = crop_masks((given + unsure)[None], geometry)[0]
+    assert kept.box_xyxy == (32, 0, 64, 48)
+    assert kept.mask.all()
+    sure = torch.full_like(given, 9.0)
+    assert crop_masks((given + sure)[None], geometry)[0].box_xyxy == (0, 0, 64, 48)
 
 
 @pytest.mark.parametrize('case', list(RefinementCase))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from rose_model import PointHint, RefinementCase, RefineTarget, RoseSegmenter
+from rose_model import PointHint, RefinementCase, RefineTarget, RoseSegmenter, patch_decoder
 from rose_model.category_decoder import printable_name
 from rose_model.checkpoint import save_pretrained
 from rose_model.errors import (
@@ -184,17 +184,17 @@ def test_a_missed_object_is_added_or_said_not_to_be_there(
 
 
 def test_an_empty_answer_is_rejected_and_changes_nothing(
-    rose: Rose, tokenizer: RoseTokenizer, tmp_path: Path, image: np.ndarray
+    segmenter: RoseSegmenter, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    segmenter = RoseSegmenter.from_pretrained(
-        _saved(rose, tokenizer, tmp_path / 'a'), device='cpu'
-    )
     frame = segmenter.segment(image)
-    torch.nn.init.zeros_(rose.sam.mask_decoder.output_hypernetworks_mlps[0].layers[-1].weight)
-    torch.nn.init.zeros_(rose.sam.mask_decoder.output_hypernetworks_mlps[0].layers[-1].bias)
-    blind = RoseSegmenter.from_pretrained(_saved(rose, tokenizer, tmp_path / 'b'), device='cpu')
+
+    def decode_nothing(sam, mask_embedding, image_embeddings):
+        masks = decode_masks(sam, mask_embedding, image_embeddings)
+        return replace(masks, logits=torch.full_like(masks.logits, -50.0))
+
+    monkeypatch.setattr(patch_decoder, 'decode_masks', decode_nothing)
     with pytest.raises(RefinementRejectedError, match='nothing was changed'):
-        blind.refine(frame, 'fix it', segment_id='1', target=RefineTarget.MASK)
+        segmenter.refine(frame, 'fix it', segment_id='1', target=RefineTarget.MASK)
 
 
 def test_unknown_segments_and_long_texts_are_refused(
