@@ -13,6 +13,9 @@ from rose_model.training.augmentation import augment
 from rose_model.training.sources import Source
 from rose_model.training.tasks import Task, dense_task
 
+COMMON = ('sky', 'building', 'road', 'pavement', 'tree')
+"""They cover 89 % of the labelled pixels of ``train``."""
+
 
 def camvid(root: Path) -> Source:
     """The frames of ``root/train``, in an order that each round draws anew.
@@ -30,7 +33,15 @@ def camvid(root: Path) -> Source:
         order = np.random.default_rng(turn).permutation(len(frames))
         return augment(frames[int(order[index])], number, TRAINING_SIZE)
 
-    return Source(read, _dense_alone, CLASSES, max_masks=9)
+    return Source(
+        read=read,
+        tasks=_dense_alone,
+        vocabulary=CLASSES,
+        nouns=CLASSES,
+        common_nouns=COMMON,
+        attributes=(),
+        max_masks=9,
+    )
 
 
 def _dense_alone(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:

@@ -21,7 +21,7 @@ from rose_model.config import RoseConfig
 from rose_model.preprocess import FrameGeometry, make_views, normalise_sam
 from rose_model.training.losses import LAMBDA_BCE, LAMBDA_DICE, mask_losses, mean_by_image
 from rose_model.training.mask_targets import content_target, mask_targets
-from rose_model.training.sources import streets
+from rose_model.training.sources import Source
 
 MAX_PROMPTS = 8
 BOX_SHARE = 0.5
@@ -46,19 +46,19 @@ class PromptedImage:
     is_content: Tensor
 
 
-class PromptedStreets(Dataset[PromptedImage]):
-    """Street scenes of training, each with prompts for some of its regions."""
+class PromptedImages(Dataset[PromptedImage]):
+    """The samples of a source, each with prompts for some of its regions."""
 
-    def __init__(self, config: RoseConfig, first: int, length: int) -> None:
+    def __init__(self, source: Source, config: RoseConfig, first: int, length: int) -> None:
+        self._source = source
         self._config, self._first, self._length = config, first, length
-        self._source = streets()
 
     def __len__(self) -> int:
-        """Number of scenes."""
+        """Number of samples."""
         return self._length
 
     def __getitem__(self, index: int) -> PromptedImage:
-        """Scene ``index``; everything random in it follows from its number."""
+        """Sample ``first + index``; everything random in it follows from its number."""
         number = self._first + index
         rng = np.random.default_rng((number, 78))
         sample = self._source.read(number)

@@ -101,10 +101,8 @@ class Recipe(BaseModel):
     def _check(self) -> Self:
         if (self.preset is None) == (self.start is None):
             raise ValueError('Give either preset or start.')
-        for name in ('vision', 'sam', 'words'):
-            stage: StageRecipe | None = getattr(self, name)
-            if stage is not None and stage.data != 'streets':
-                raise ValueError(f'The stage {name} learns from streets, not {stage.data}.')
+        if self.words is not None and self.words.data != 'streets':
+            raise ValueError(f'The stage words learns from streets, not {self.words.data}.')
         return self
 
     def dump(self) -> str:

@@ -180,9 +180,9 @@ def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageR
     rose.sam.requires_grad_(name != WORDS)
     stage: Stage[Any]
     if name == VISION:
-        stage = VisionStage(rose.perception.vision_tower, rose.config)
+        stage = VisionStage(rose.perception.vision_tower, rose.config, _source(stage_recipe))
     elif name == SAM:
-        stage = SamStage(rose.sam, rose.config)
+        stage = SamStage(rose.sam, rose.config, _source(stage_recipe))
     elif name == WORDS:
         source = street_words(stage_recipe.word_questions)
         stage = WholeStage(rose, prompter, model.text_tokenizer, source, masks=False)

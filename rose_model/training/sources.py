@@ -12,8 +12,10 @@ import numpy as np
 from rose_model.data.sample import Sample
 from rose_model.data.street_backdrop import STUFF
 from rose_model.data.street_descriptions import describe_thing
-from rose_model.data.streets import SEEN_PAIRS, TRAINING_SIZE, render_scene
+from rose_model.data.streets import SEEN_PAIRS, THINGS, TRAINING_SIZE, render_scene
 from rose_model.training.tasks import Task, choose_tasks, choose_word_tasks
+
+Tasks = Callable[[Sample, np.random.Generator], tuple[Task, ...]]
 
 KEPT_PATCHES = 64
 """A fifth of nano's patches: a question costs a fifth, and words are a large part of what is read.
@@ -27,14 +29,18 @@ after 10,000 questions, which takes four minutes on two cores.
 class Source:
     """``read(number)`` gives a sample, ``tasks`` what is asked about it.
 
-    ``vocabulary`` holds all the names of its regions.  ``max_masks``: masks that are decoded for
-    one question; more cost more than they teach.  ``kept_patches``: how many patches the language
-    model reads for a question of finding alone; ``None`` for all.
+    ``vocabulary`` holds all the names of its regions; ``nouns`` and ``attributes`` what they are
+    made of, and ``common_nouns`` cover most of every image.  ``max_masks``: masks that are decoded
+    for one question; more cost more than they teach.  ``kept_patches``: how many patches the
+    language model reads for a question of finding alone; ``None`` for all.
     """
 
     read: Callable[[int], Sample]
-    tasks: Callable[[Sample, np.random.Generator], tuple[Task, ...]]
+    tasks: Tasks
     vocabulary: tuple[str, ...]
+    nouns: tuple[str, ...]
+    common_nouns: tuple[str, ...]
+    attributes: tuple[str, ...]
     max_masks: int
     kept_patches: int | None = None
 
@@ -45,7 +51,7 @@ def streets(word_questions: int = 1) -> Source:
     def tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
         return choose_tasks(sample, street_names(), describe_thing, rng, word_questions)
 
-    return Source(_street, tasks, street_names(), max_masks=8, kept_patches=KEPT_PATCHES)
+    return _street_source(tasks, max_masks=8)
 
 
 def street_words(word_questions: int) -> Source:
@@ -54,13 +60,26 @@ def street_words(word_questions: int) -> Source:
     def tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
         return choose_word_tasks(sample, street_names(), describe_thing, rng, word_questions)
 
-    return Source(_street, tasks, street_names(), max_masks=0, kept_patches=KEPT_PATCHES)
+    return _street_source(tasks, max_masks=0)
 
 
 def street_names() -> tuple[str, ...]:
     """All names of training, ``'red bus'`` or ``'road'``; what is held out is not among them."""
     pairs = (f'{word} {noun}' for noun, words in SEEN_PAIRS.items() for word in words)
     return (*pairs, *STUFF)
+
+
+def _street_source(tasks: Tasks, max_masks: int) -> Source:
+    return Source(
+        read=_street,
+        tasks=tasks,
+        vocabulary=street_names(),
+        nouns=(*THINGS, *STUFF),
+        common_nouns=STUFF,
+        attributes=tuple(sorted({word for kind in THINGS.values() for word in kind.attributes})),
+        max_masks=max_masks,
+        kept_patches=KEPT_PATCHES,
+    )
 
 
 def _street(number: int) -> Sample:

@@ -15,10 +15,10 @@ from rose_model.config import RoseConfig
 from rose_model.instructions import Prompter
 from rose_model.rose import Rose
 from rose_model.tokenizer import RoseTokenizer
-from rose_model.training.dense_labels import DenseLabeller, DenseLabelStreets
+from rose_model.training.dense_labels import DenseLabelImages, DenseLabeller
 from rose_model.training.examples import Example, ExampleDataset
 from rose_model.training.objective import Objective
-from rose_model.training.prompted_masks import PromptedImage, PromptedMasks, PromptedStreets
+from rose_model.training.prompted_masks import PromptedImage, PromptedImages, PromptedMasks
 from rose_model.training.recipe import StageRecipe
 from rose_model.training.sources import Source
 
@@ -52,13 +52,13 @@ class VisionStage:
 
     name = VISION
 
-    def __init__(self, vision_tower: VisionTower, config: RoseConfig) -> None:
-        self.module: DenseLabeller = DenseLabeller(vision_tower)
-        self._config = config
+    def __init__(self, vision_tower: VisionTower, config: RoseConfig, source: Source) -> None:
+        self.module: DenseLabeller = DenseLabeller(vision_tower, source)
+        self._config, self._source = config, source
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
-        """Pixels, nouns and attributes of scenes."""
-        return DenseLabelStreets(self._config, first, length)
+        """Pixels, nouns and attributes of samples."""
+        return DenseLabelImages(self._source, self._config, first, length)
 
     def collate(self, examples: list[tuple[Tensor, Tensor, Tensor]]) -> list[Tensor]:
         """Stacked tensors."""
@@ -70,13 +70,13 @@ class SamStage:
 
     name = SAM
 
-    def __init__(self, sam: Sam, config: RoseConfig) -> None:
+    def __init__(self, sam: Sam, config: RoseConfig, source: Source) -> None:
         self.module: PromptedMasks = PromptedMasks(sam)
-        self._config = config
+        self._config, self._source = config, source
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
-        """Scenes with prompts."""
-        return PromptedStreets(self._config, first, length)
+        """Samples with prompts."""
+        return PromptedImages(self._source, self._config, first, length)
 
     def collate(self, examples: list[PromptedImage]) -> list[PromptedImage]:
         """The examples as they are: their prompts differ in number."""

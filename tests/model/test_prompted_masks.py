@@ -7,13 +7,18 @@ import torch
 
 from rose_model.config import RoseConfig
 from rose_model.rose import Rose
-from rose_model.training.prompted_masks import MAX_PROMPTS, PromptedImage, PromptedMasks
-from rose_model.training.prompted_masks import PromptedStreets as Streets
+from rose_model.training.prompted_masks import (
+    MAX_PROMPTS,
+    PromptedImage,
+    PromptedImages,
+    PromptedMasks,
+)
+from rose_model.training.sources import streets
 
 
 @pytest.fixture(scope='module')
 def examples(config: RoseConfig) -> list[PromptedImage]:
-    dataset = Streets(config, 50, 3)
+    dataset = PromptedImages(streets(), config, 50, 3)
     return [dataset[index] for index in range(len(dataset))]
 
 
@@ -30,7 +35,10 @@ def test_points_and_boxes_lie_on_their_masks(examples: list[PromptedImage]) -> N
 
 
 def test_an_example_follows_from_its_number(config: RoseConfig) -> None:
-    long, late = Streets(config, 50, 3)[2], Streets(config, 52, 1)[0]
+    long, late = (
+        PromptedImages(streets(), config, 50, 3)[2],
+        PromptedImages(streets(), config, 52, 1)[0],
+    )
     assert all(torch.equal(value, vars(late)[name]) for name, value in vars(long).items())
 
 

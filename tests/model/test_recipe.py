@@ -53,6 +53,14 @@ def test_a_faulty_recipe_is_refused_by_its_key(tmp_path: Path, content: str, tol
         read_recipe(path)
 
 
+def test_all_stages_but_words_can_learn_from_photographs(tmp_path: Path) -> None:
+    stage = '{steps: 9, batch_size: 1, learning_rate: 0.1, warmup_steps: 1, data: camvid, root: x}'
+    path = tmp_path / 'mine.yaml'
+    path.write_text(f'start: nano\nvision: {stage}\nsam: {stage}\nwhole: {stage}')
+    recipe = read_recipe(path)
+    assert {recipe.vision.data, recipe.sam.data, recipe.whole.data} == {'camvid'}
+
+
 def test_an_unknown_recipe_is_said() -> None:
     result = CliRunner().invoke(app, ['train', 'nanno'])
     assert result.exit_code == 2

@@ -12,7 +12,7 @@ from rose_model.data.sample import VOID
 from rose_model.data.street_backdrop import STUFF
 from rose_model.data.street_shapes import COLOURS, DRAW, PATTERNS
 from rose_model.data.streets import MIN_VISIBLE_SHARE, THINGS, render_scene
-from rose_model.evaluation.streets import FIRST_TEST_SCENE, SceneStatistics
+from rose_model.evaluation.streets import SPLITS, SceneStatistics
 from rose_model.training.recipe import read_recipe
 
 SIZE = (96, 128)
@@ -32,7 +32,7 @@ def test_different_numbers_give_different_scenes() -> None:
 
 def test_training_and_test_scenes_are_disjoint() -> None:
     recipe = read_recipe('nano')
-    ranges = [range(FIRST_TEST_SCENE, FIRST_TEST_SCENE + 100_000)]
+    ranges = [range(SPLITS['test'].first, SPLITS['test'].first + 100_000)]
     for stage in (recipe.vision, recipe.whole):
         ranges.append(range(stage.first_scene, stage.first_scene + stage.steps * stage.batch_size))
     ranges.sort(key=lambda numbers: numbers.start)
@@ -97,7 +97,7 @@ def test_an_image_too_small_for_a_street_is_refused() -> None:
 def test_the_statistics_of_the_test_scenes_are_fixed() -> None:
     """Figures of different versions may be compared only while the scenes are the same."""
     statistics = SceneStatistics()
-    for number in range(FIRST_TEST_SCENE, FIRST_TEST_SCENE + 60):
+    for number in range(SPLITS['test'].first, SPLITS['test'].first + 60):
         scene = render_scene(number, (120, 160))
         statistics.add(scene, 9 * scene.index_map.size / 18**2)
     figures = statistics.figures()
