@@ -37,16 +37,20 @@ class Pretrained:
     weights_hash: str
 
 
+def shipped_models() -> list[str]:
+    """The names of the models that come with the package."""
+    return sorted(path.parent.name for path in SHIPPED.glob(f'*/{CONFIG_FILE}'))
+
+
 def find_folder(model: str | Path) -> Path:
     """The ROSE folder of a path, or of the name of a model that is shipped with the package.
 
     Raises:
         CheckpointError: there is no such folder, or one of its files is missing.
     """
-    shipped = SHIPPED / str(model)
-    folder = shipped if str(model).isidentifier() and shipped.is_dir() else Path(model)
+    folder = SHIPPED / str(model) if str(model) in shipped_models() else Path(model)
     if not folder.is_dir():
-        names = ', '.join(sorted(path.parent.name for path in SHIPPED.glob(f'*/{CONFIG_FILE}')))
+        names = ', '.join(shipped_models())
         raise CheckpointError(
             f'No ROSE folder at {folder}; give a folder, or one of: {names or "(none shipped)"}.'
         )

@@ -80,8 +80,9 @@ class Recipe(BaseModel):
     and boxes, everything but SAM on words, then the whole model.
 
     Either ``preset`` names the size of a model that begins with random weights, or ``start`` a
-    ROSE folder or a shipped model to go on from.  ``ema_decay``:
-    the weights that are kept are a running average; 0 keeps the last ones.
+    ROSE folder or a shipped model to go on from.  ``name``: what the trained model is called, if
+    not as that.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last
+    ones.
     ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
     """
 
@@ -89,6 +90,7 @@ class Recipe(BaseModel):
 
     preset: str | None = None
     start: str | None = None
+    name: Annotated[str, Field(min_length=1)] | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     vision: StageRecipe | None = None

@@ -71,6 +71,8 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
         resumed = _open_run(recipe, folder, world, resume=resume)
         torch.manual_seed(recipe.seed)
         model = _model(recipe, folder, world)
+        if recipe.name is not None:
+            model.rose.config = model.rose.config.model_copy(update={'name': recipe.name})
         if world.device.type == 'cpu':
             attend_by_products(model.rose)
         trainer = Trainer(folder, recipe.ema_decay, world=world, stop=stop, seed=recipe.seed)

@@ -9,7 +9,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from rose_model.checkpoint import check_folder, find_folder, load_pretrained, save_pretrained
+from rose_model.checkpoint import (
+    check_folder,
+    find_folder,
+    load_pretrained,
+    save_pretrained,
+    shipped_models,
+)
 from rose_model.config import RoseConfig
 from rose_model.errors import CheckpointError, ConfigError
 from rose_model.presets import rose_0_5b
@@ -94,6 +100,12 @@ def test_a_damaged_tokenizer_is_refused(rose_folder: Path) -> None:
         check_folder(rose_folder)
 
 
-def test_the_shipped_model_is_whole() -> None:
-    assert check_folder('nano').name == 'nano'
-    assert sum(path.stat().st_size for path in find_folder('nano').iterdir()) < 25e6
+@pytest.mark.parametrize('name', shipped_models())
+def test_a_shipped_model_is_whole_and_bears_its_name(name: str) -> None:
+    assert check_folder(name).name == name
+    assert sum(path.stat().st_size for path in find_folder(name).iterdir()) < 25e6
+    assert (find_folder(name) / 'MODEL_CARD.md').is_file()
+
+
+def test_nano_is_shipped() -> None:
+    assert 'nano' in shipped_models()

@@ -17,7 +17,7 @@ from rich.console import Console
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from rose_model.checkpoint import load_pretrained
+from rose_model.checkpoint import check_folder, load_pretrained
 from rose_model.config import RoseConfig
 from rose_model.errors import CheckpointError, ConfigError, TrainingError
 from rose_model.presets import PRESETS
@@ -360,8 +360,10 @@ def test_resuming_nothing_is_said(tiny_run: Recipe, tmp_path: Path) -> None:
 
 
 def test_a_run_goes_on_from_a_rose_folder(tiny_run: Recipe, rose_folder: Path) -> None:
-    recipe = Recipe(start=str(rose_folder), whole=tiny_run.whole.model_copy(update={'steps': 1}))
+    whole = tiny_run.whole.model_copy(update={'steps': 1})
+    recipe = Recipe(start=str(rose_folder), name='mine', whole=whole)
     trained = run_training(recipe, rose_folder.parent / 'run', resume=False)
+    assert check_folder(trained).name == 'mine'
     before, after = (
         load_pretrained(folder, torch.device('cpu'), torch.float32).rose.state_dict()
         for folder in (rose_folder, trained)
