@@ -31,7 +31,7 @@ setup(
     name='rose_model',
     version=package_version(),
     description='Dense open-vocabulary segmentation with generated names and text correction',
-    license='Apache-2.0',
+    license='Apache-2.0 AND CC-BY-NC-4.0',  # the latter: weights/nano-camvid alone
     python_requires='>=3.11',
     packages=find_packages(include=['rose_model', 'rose_model.*']),
     package_data={'rose_model': ['py.typed', 'weights/**/*', 'training/recipes/*.yaml']},
