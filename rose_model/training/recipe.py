@@ -82,8 +82,7 @@ class Recipe(BaseModel):
     Either ``preset`` names the size of a model that begins with random weights, or ``start`` a
     ROSE folder or a shipped model to go on from.  ``name``: what the trained model is called, if
     not as that.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last
-    ones.
-    ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
+    ones.  ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
