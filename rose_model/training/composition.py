@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +44,8 @@ def move_attributes(
     ``None`` where no noun occurs with two names.
 
     ``embedding``: ``[N, D]``; ``names``, ``nouns``: N rows of ids from ``Prompter.name``, whose
-    last id ends a name.  Things and pairs are drawn by torch's random numbers.
+    last id ends a name.  Things and pairs are drawn by the names themselves, so that any process
+    that is given these rows draws the same.
     """
     pairs = [
         (first, second)
@@ -56,9 +58,9 @@ def move_attributes(
     ]
     if not pairs or not named:
         return None
-    chosen = torch.randperm(len(named))[:MAX_MOVED].sort().values
-    rows = [named[draw] for draw in chosen.tolist()]
-    drawn = [pairs[draw] for draw in torch.randint(len(pairs), (len(rows),)).tolist()]
+    rng = np.random.default_rng([token for name in names for token in name])
+    rows = [named[draw] for draw in sorted(rng.permutation(len(named))[:MAX_MOVED].tolist())]
+    drawn = [pairs[draw] for draw in rng.integers(len(pairs), size=len(rows)).tolist()]
     first, second = torch.tensor(drawn, device=embedding.device).T
     row = torch.tensor(rows, device=embedding.device)
     ids: list[Ids] = []

@@ -39,6 +39,16 @@ def test_the_things_that_lend_their_difference_learn_nothing_by_it() -> None:
     assert embedding.grad[1:].eq(0).all()
 
 
+def test_every_process_that_is_given_the_same_names_draws_the_same() -> None:
+    embedding = torch.randn(4, 8)
+    draws = [
+        move_attributes(embedding, [GREEN_CAR, RED_BUS, GREEN_BUS, (ROAD, END)], NOUNS)
+        for seed in (1, 2)
+        if torch.manual_seed(seed)
+    ]
+    assert torch.equal(draws[0].embedding, draws[1].embedding)
+
+
 def test_without_two_names_of_one_noun_nothing_is_moved() -> None:
     assert move_attributes(torch.randn(2, 8), [GREEN_CAR, RED_BUS], NOUNS[:2]) is None
     assert move_attributes(torch.randn(2, 8), [RED_BUS, RED_BUS], NOUNS[1:3]) is None

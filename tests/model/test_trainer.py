@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -203,6 +204,15 @@ def test_the_log_holds_every_figure_and_a_resumed_run_has_each_line_once(
     assert list((tmp_path / 'tensorboard' / 'tiny').iterdir())
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Ctrl-C as a terminal has it: whoever runs the tests in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures('ctrl_c')
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_a_run_after_the_step_with_a_checkpoint(
     tmp_path: Path, number: signal.Signals
@@ -223,6 +233,7 @@ def test_a_signal_ends_a_run_after_the_step_with_a_checkpoint(
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
+@pytest.mark.usefixtures('ctrl_c')
 def test_a_second_ctrl_c_ends_at_once() -> None:
     with stop_signal():
         os.kill(os.getpid(), signal.SIGINT)
