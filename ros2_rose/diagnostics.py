@@ -12,6 +12,7 @@ import numpy as np
 from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ros2_rose.camera_inbox import CameraCounts
+from ros2_rose.camera_watch import Health
 from ros2_rose.frame_service import RequestCounts
 from ros2_rose.worker import ModelState
 
@@ -71,20 +72,23 @@ def model_status(state: ModelState | None, failure: str, name: str) -> Diagnosti
     return _status('model', level, failure or word, {'state': word, 'model': name})
 
 
-def camera_status(name: str, counts: CameraCounts, rates: RateMeter) -> DiagnosticStatus:
-    """What became of the frames of one camera."""
+def camera_status(
+    name: str, health: Health, counts: CameraCounts, lost: int, rates: RateMeter
+) -> DiagnosticStatus:
+    """How a camera is, and what became of its frames; ``lost`` are those that the middleware lost,
+    as far as it says so.
+    """
     values: dict[str, object] = {
         'received': counts.received,
         'processed': counts.processed,
         'dropped_busy': counts.dropped_busy,
         'dropped_stale': counts.dropped_stale,
         'rejected': sum(counts.rejected.values()),
+        'lost': lost,
         'rate_hz': f'{rates.rate_hz(f"input/{name}", counts.received):.2f}',
     }
     values |= {f'rejected.{reason}': count for reason, count in sorted(counts.rejected.items())}
-    level = DiagnosticStatus.OK if counts.received else DiagnosticStatus.WARN
-    text = 'receiving' if counts.received else 'no image has come yet'
-    return _status(f'input/{name}', level, text, values)
+    return _status(f'input/{name}', health.level, health.text, values)
 
 
 def output_status(latency: Latency, processed: int, rates: RateMeter) -> DiagnosticStatus:

@@ -71,6 +71,12 @@ class CameraParameters(_Frozen):
         description='reliable, best_effort, or auto: reliable if all publishers offer it. '
         'Best effort loses images above 0.5 MB with the default settings of Fast DDS.',
     )
+    warn_rate_hz: float = Field(
+        0.0, ge=0.0, le=1000.0, description='Fewer images a second are a warning; 0: never.'
+    )
+    error_rate_hz: float = Field(
+        0.0, ge=0.0, le=1000.0, description='Fewer images a second are an error; 0: never.'
+    )
 
 
 class RoseParameters(_Frozen):
@@ -119,6 +125,18 @@ class RoseParameters(_Frozen):
         ge=1,
         le=MAX_PIXELS,
         description='Images with more pixels are refused before any memory is taken.',
+    )
+    input_timeout_s: float = Field(
+        1.0,
+        ge=0.1,
+        le=3600.0,
+        description='A camera without an image for this time [s] is an error on /diagnostics.',
+    )
+    max_age_s: float = Field(
+        0.0,
+        ge=0.0,
+        le=3600.0,
+        description='Images whose stamp is older [s] when their turn comes are dropped; 0: none.',
     )
     history_length: int = Field(
         60, ge=1, le=10_000, description='Frames of each camera that ~/refine and ~/refer know.'

@@ -34,6 +34,7 @@ class Pipeline:
 
     Nothing is published while it is closed, and a frame that ends then is counted as stale.
     ``check(parameters)`` raises ``ParameterError`` for what the model cannot work with.
+    ``now_ns()`` is the time that stamps are of.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Pipeline:
         check: CheckParameters,
         publish_segments: PublishSegments,
         publish_pictures: PublishPictures,
+        now_ns: Callable[[], int],
         logger: Logger,
     ) -> None:
         self.parameters = parameters
@@ -53,6 +55,7 @@ class Pipeline:
         self.model_name = ''
         self._publish_segments = publish_segments
         self._publish_pictures = publish_pictures
+        self._now_ns = now_ns
         self._logger = logger
         self._gate = threading.Lock()
         self._is_open = False
@@ -100,6 +103,9 @@ class Pipeline:
 
     def _process(self, segmenter: Segmenter, frame: Frame[ImageMessage]) -> None:
         parameters = self.parameters  # taken once: they may be replaced while the frame is in work
+        if self._is_too_old(frame, parameters.max_age_s):
+            self.inbox.came_late(frame.camera)
+            return
         try:
             rgb = image_to_rgb(frame.message, parameters.max_pixels)
         except BadImageError as error:
@@ -129,6 +135,18 @@ class Pipeline:
         self.inbox.processed(frame.camera)
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)
+
+    def _is_too_old(self, frame: Frame[ImageMessage], max_age_s: float) -> bool:
+        """Frames without a stamp have no age; a limit of 0 is none."""
+        age_s = (self._now_ns() - frame.stamp_ns) / 1e9
+        if not (max_age_s and frame.stamp_ns and age_s > max_age_s):
+            return False
+        self._logger.warning(
+            f'An image of camera {frame.camera!r} is dropped: it is {age_s:.1f} s old, max_age_s '
+            f'is {max_age_s}. Set the clocks, use_sim_time for a recording, or raise max_age_s.',
+            throttle_duration_sec=1.0,
+        )
+        return True
 
     def _show(self, record: FrameRecord, rgb: NDArray[np.uint8]) -> None:
         try:

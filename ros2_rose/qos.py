@@ -37,17 +37,14 @@ def images(reliability: ReliabilityPolicy) -> QoSProfile:
 
 
 def choose_reliability(
-    setting: Literal['auto', 'reliable', 'best_effort'], offers: Iterable[ReliabilityPolicy]
+    setting: Literal['auto', 'reliable', 'best_effort'], offers: Iterable[bool]
 ) -> ReliabilityPolicy:
-    """What to ask of the publishers of an image topic.
+    """What to ask of the publishers of an image topic; ``offers``: whether each is reliable.
 
     ``auto`` asks for reliable delivery while every publisher offers it, also while there is none:
     with best effort the default settings of Fast DDS lose nearly every image above 0.5 MB.
     """
-    if setting == 'auto':
-        is_reliable = all(offer == ReliabilityPolicy.RELIABLE for offer in offers)
-    else:
-        is_reliable = setting == 'reliable'
+    is_reliable = all(offers) if setting == 'auto' else setting == 'reliable'
     return ReliabilityPolicy.RELIABLE if is_reliable else ReliabilityPolicy.BEST_EFFORT
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -22,8 +22,10 @@ from rclpy.timer import Timer
 from ros2_rose import diagnostics, qos
 from ros2_rose.arguments import ArgumentError, init_ros
 from ros2_rose.bad_image import BadImageError
-from ros2_rose.camera_inbox import Frame
-from ros2_rose.camera_subscription import CameraSubscription, ImageMessage
+from ros2_rose.camera_inbox import CameraCounts, Frame
+from ros2_rose.camera_subscription import ImageMessage
+from ros2_rose.camera_watch import NOT_LISTENING
+from ros2_rose.cameras import Cameras
 from ros2_rose.conversions import check_image, to_nanoseconds
 from ros2_rose.frame_service import FrameSession
 from ros2_rose.history import FrameRecord
@@ -39,7 +41,7 @@ from ros2_rose.worker import ModelWorker
 from rose_model.checkpoint import check_folder
 from rose_model.errors import RoseError
 
-FOLLOW_PERIOD_S = 0.25  # how soon a camera's reliability follows what its publishers offer
+WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
@@ -56,7 +58,7 @@ class RoseNode(LifecycleNode):
         super().__init__('rose', **options)
         self._pipeline: Pipeline | None = None
         self._retired: ModelWorker | None = None
-        self._cameras: list[CameraSubscription] = []
+        self._cameras: Cameras | None = None
         self._timers_by_name: dict[str, Timer] = {}
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)  # does not follow sim time
         self._parameter_server = ParameterServer(self, lambda: self._pipeline)
@@ -100,6 +102,7 @@ class RoseNode(LifecycleNode):
             limit.check,
             self._publish_segments,
             self._publish_pictures,
+            lambda: int(self.get_clock().now().nanoseconds),
             self.get_logger(),
         )
         self._pipeline.worker.start(after=self._retired)
@@ -123,13 +126,9 @@ class RoseNode(LifecycleNode):
         )
         for service in self._frame_services.values():
             service.open(session)
-        self._cameras = [
-            CameraSubscription(self, name, camera, self._on_image)
-            for name, camera in parameters.cameras.items()
-        ]
-        self._start_timer('follow', FOLLOW_PERIOD_S, self._follow_publishers)
-        topics = ', '.join(camera.topic for camera in self._cameras)
-        self.get_logger().info(f'Listening to {topics}.')
+        self._cameras = Cameras(self, parameters, self._on_image)
+        self._start_timer('watch', WATCH_PERIOD_S, self._watch)
+        self.get_logger().info(f'Listening to {", ".join(self._cameras.topics)}.')
         return SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -156,10 +155,10 @@ class RoseNode(LifecycleNode):
         return SUCCESS
 
     def _deactivate(self) -> None:
-        self._stop_timer('follow')
-        for camera in self._cameras:
-            camera.close()
-        self._cameras = []
+        self._stop_timer('watch')
+        if self._cameras is not None:
+            self._cameras.close()
+            self._cameras = None
         for service in self._frame_services.values():
             service.close()
         if self._pipeline is not None:
@@ -172,11 +171,11 @@ class RoseNode(LifecycleNode):
             self._pipeline.worker.stop()
             self._retired, self._pipeline = self._pipeline.worker, None
 
-    def _on_image(self, camera: str, message: ImageMessage) -> None:
-        """Let an image wait for the model, unless it is plainly unusable."""
+    def _on_image(self, camera: str, message: ImageMessage) -> str:
+        """Let an image wait for the model, unless it is plainly unusable; the reason, if so."""
         pipeline = self._pipeline
         if pipeline is None:
-            return
+            return ''
         try:
             header = check_image(message, pipeline.parameters.max_pixels)
         except BadImageError as error:
@@ -184,7 +183,7 @@ class RoseNode(LifecycleNode):
             self.get_logger().warning(
                 f'An image of camera {camera!r} is refused. {error}', throttle_duration_sec=1.0
             )
-            return
+            return error.reason.value
         if header is not None and not header.agrees_with(message.format):
             self.get_logger().warning(
                 f'Camera {camera!r} sends {header.kind} as {message.format[:64]!r}.',
@@ -193,12 +192,12 @@ class RoseNode(LifecycleNode):
         stamp_ns = to_nanoseconds(message.header.stamp)
         pipeline.inbox.offer(Frame(camera, stamp_ns, time.monotonic(), message))
         pipeline.worker.wake()
+        return ''
 
-    def _follow_publishers(self) -> None:
-        for camera in self._cameras:
-            if camera.follow_publishers():
-                word = 'reliably' if camera.is_reliable else 'with best effort'
-                self.get_logger().info(f'Listening to {camera.topic} {word}, as it is offered.')
+    def _watch(self) -> None:
+        """A camera that fails or returns is reported at once."""
+        if self._cameras is not None and self._cameras.look():
+            self._report()
 
     def _publish_segments(self, message: SegmentArray) -> None:
         self._unless_shut_down(lambda: self._segments.publish(message))
@@ -225,7 +224,7 @@ class RoseNode(LifecycleNode):
         message = DiagnosticArray(
             status=[
                 diagnostics.model_status(worker.state, worker.failure, pipeline.model_name),
-                *(diagnostics.camera_status(name, counts[name], self._rates) for name in counts),
+                *(self._camera_status(name, counts[name]) for name in counts),
                 diagnostics.output_status(pipeline.latency.summary(), processed, self._rates),
                 *(
                     diagnostics.service_status(name, service.counts)
@@ -235,6 +234,12 @@ class RoseNode(LifecycleNode):
         )
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
+
+    def _camera_status(self, name: str, counts: CameraCounts) -> DiagnosticStatus:
+        cameras = self._cameras
+        health = NOT_LISTENING if cameras is None else cameras.health(name)
+        lost = 0 if cameras is None else cameras.lost(name)
+        return diagnostics.camera_status(name, health, counts, lost, self._rates)
 
     def _start_timer(self, name: str, period_s: float, callback: Callable[[], None]) -> None:
         self._timers_by_name[name] = self.create_timer(period_s, callback, clock=self._steady)

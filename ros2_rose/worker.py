@@ -61,6 +61,9 @@ class Logger(Protocol):
     def info(self, message: str) -> object:
         """Log a fact."""
 
+    def warning(self, message: str, *, throttle_duration_sec: float = ...) -> object:
+        """Log what calls for a look, at most once in that time."""
+
     def error(self, message: str, *, throttle_duration_sec: float = ...) -> object:
         """Log a failure, at most once in that time."""
 

@@ -78,14 +78,15 @@ class RosSide:
         self._executor.add_node(self.node)
         self._publishers = {}
         self._stamp_ns = time.time_ns()
-        self.status = {}
+        self.status, self.level = {}, {}
         self.segments = self.collect(SegmentArray, '/rose/segments')
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
     def _on_diagnostics(self, message):
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
-            self.status[status.name.removeprefix('rose: ')] = status.message, values
+            name = status.name.removeprefix('rose: ')
+            self.status[name], self.level[name] = (status.message, values), status.level
 
     def close(self):
         self._executor.shutdown()

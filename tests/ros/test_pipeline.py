@@ -27,7 +27,7 @@ class Log:
     def info(self, message, **options):
         self.lines.append(message)
 
-    error = info
+    warning = error = info
 
 
 class ScriptedSegmenter:
@@ -66,8 +66,14 @@ class Bench:
 
         monkeypatch.setattr(pipeline_module.RoseSegmenter, 'from_pretrained', load)
         self.published, self.pictures, self.log = [], [], Log()
+        self.now_ns = 0
         self.pipeline = Pipeline(
-            parameters_from(values), self.check, self.published.append, self.show, self.log
+            parameters_from(values),
+            self.check,
+            self.published.append,
+            self.show,
+            lambda: self.now_ns,
+            self.log,
         )
         self.pipeline.worker.start()
 
@@ -193,6 +199,30 @@ def test_an_image_that_turns_out_broken_is_rejected_by_its_reason(make_bench):
     bench.offer(1, step=1)
     assert bench.counts_when_idle().rejected == {'STEP': 1}
     assert bench.segmenter.seen == []
+
+
+def test_a_frame_that_is_too_old_is_dropped_with_a_word(make_bench):
+    bench = make_bench(max_age_s=2.0)
+    bench.pipeline.open()
+    bench.now_ns = 10_000_000_000
+    bench.offer(7_900_000_000)
+    counts = bench.counts_when_idle()
+    assert (counts.received, counts.dropped_stale, counts.processed) == (1, 1, 0)
+    assert bench.segmenter.seen == bench.published == []
+    assert any('2.1 s old' in line for line in bench.log.lines), bench.log.lines
+    bench.offer(8_100_000_000)
+    assert bench.counts_when_idle().processed == 1
+
+
+@pytest.mark.parametrize(('stamp_ns', 'max_age_s'), [(1, 0.0), (0, 2.0), (20_000_000_000, 2.0)])
+def test_without_a_limit_without_a_stamp_and_from_the_future_no_frame_is_too_old(
+    make_bench, stamp_ns, max_age_s
+):
+    bench = make_bench(max_age_s=max_age_s)
+    bench.pipeline.open()
+    bench.now_ns = 10_000_000_000
+    bench.offer(stamp_ns)
+    assert bench.counts_when_idle().processed == 1
 
 
 def test_pictures_that_fail_do_not_count_twice(make_bench):

@@ -12,11 +12,11 @@ RELIABLE, BEST_EFFORT = ReliabilityPolicy.RELIABLE, ReliabilityPolicy.BEST_EFFOR
     ('setting', 'offers', 'chosen'),
     [
         ('auto', [], RELIABLE),
-        ('auto', [RELIABLE], RELIABLE),
-        ('auto', [BEST_EFFORT], BEST_EFFORT),
-        ('auto', [RELIABLE, BEST_EFFORT], BEST_EFFORT),
-        ('reliable', [BEST_EFFORT], RELIABLE),
-        ('best_effort', [RELIABLE], BEST_EFFORT),
+        ('auto', [True], RELIABLE),
+        ('auto', [False], BEST_EFFORT),
+        ('auto', [True, False], BEST_EFFORT),
+        ('reliable', [False], RELIABLE),
+        ('best_effort', [True], BEST_EFFORT),
     ],
 )
 def test_reliability_follows_the_setting_and_the_offers(setting, offers, chosen):
