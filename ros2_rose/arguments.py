@@ -10,7 +10,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.utilities import remove_ros_args
 
 # Where rcl found the fault: files of the machine that built it.
-_PLACE = re.compile(r',? at \S+\.c:\d+')
+_PLACE = re.compile(r',? at \S+\.c(?:pp)?:\d+')
 
 
 class ArgumentError(ValueError):

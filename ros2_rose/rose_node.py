@@ -195,7 +195,12 @@ class RoseNode(LifecycleNode):
         return ''
 
     def _watch(self) -> None:
-        """A camera that fails or returns is reported at once."""
+        """A camera that fails or returns is reported at once, and a missing clock now and then."""
+        if not self.get_clock().now().nanoseconds:  # only ROS time can stand at its beginning
+            self.get_logger().warning(
+                'use_sim_time is set, but nobody publishes /clock: no image is ever too old.',
+                throttle_duration_sec=10.0,
+            )
         if self._cameras is not None and self._cameras.look():
             self._report()
 

@@ -191,7 +191,7 @@ class RoseConfig(_Frozen):
             return cls.model_validate(json.loads(path.read_text(encoding='utf-8')))
         except OSError as error:
             raise ConfigError(f'Cannot read {path}: {error.strerror}.') from error
-        except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
             raise ConfigError(f'{path} is not JSON: {error}.') from error
         except ValidationError as error:
             first = error.errors()[0]

@@ -66,12 +66,6 @@ def test_unknown_keys_of_the_configuration_are_refused(rose_folder: Path) -> Non
         check_folder(rose_folder)
 
 
-def test_a_configuration_that_is_no_json_is_refused(rose_folder: Path) -> None:
-    (rose_folder / 'config.json').write_text('{')
-    with pytest.raises(ConfigError, match='is not JSON'):
-        check_folder(rose_folder)
-
-
 def test_truncated_weights_are_refused(rose_folder: Path) -> None:
     path = rose_folder / 'model.safetensors'
     path.write_bytes(path.read_bytes()[:1000])
@@ -91,6 +85,13 @@ def test_missing_extra_and_misshapen_tensors_are_named(rose_folder: Path) -> Non
         check_folder(rose_folder)
     save_file({**state, name: torch.zeros(1, 2, 3)}, path)
     with pytest.raises(CheckpointError, match=name.replace('.', r'\.')):
+        check_folder(rose_folder)
+
+
+@pytest.mark.parametrize('content', ['', '{', '[' * 100_000, '\x00'])
+def test_a_configuration_that_is_no_json_is_refused(rose_folder: Path, content: str) -> None:
+    (rose_folder / 'config.json').write_text(content)
+    with pytest.raises(ConfigError, match='is not JSON'):
         check_folder(rose_folder)
 
 

@@ -79,6 +79,18 @@ def test_a_jpeg_is_segmented(ros, street):
     assert ros.answer_to(ros.send(image, REAR)).segments
 
 
+def with_fields(**fields):
+    """A maker of raw images of which some fields are wrong."""
+
+    def make(rgb, header):
+        image = write_image(rgb, 'rgb8', header)
+        for name, value in fields.items():
+            setattr(image, name, value)
+        return image
+
+    return make
+
+
 def bad_raw(rgb, header):
     image = write_image(rgb, 'rgb8', header)
     image.data = image.data[:-1]
@@ -95,6 +107,10 @@ def bad_compressed(rgb, header):
     ('camera', 'topic', 'make', 'reason'),
     [
         ('front', FRONT, bad_raw, 'DATA_SIZE'),
+        ('front', FRONT, with_fields(data=array.array('B')), 'DATA_SIZE'),
+        ('front', FRONT, with_fields(width=0), 'EMPTY'),
+        ('front', FRONT, with_fields(height=2**32 - 1, width=2**32 - 1), 'TOO_LARGE'),
+        ('front', FRONT, with_fields(encoding='x' * 10_000), 'ENCODING'),
         ('rear', REAR, bad_compressed, 'DECODE'),
     ],
 )
