@@ -33,12 +33,16 @@ _TARGETS = {
 
 @dataclass(frozen=True)
 class RefineArguments:
-    """What :meth:`rose_model.segmenter.RoseSegmenter.refine` wants besides the frame."""
+    """What :meth:`rose_model.segmenter.RoseSegmenter.refine` wants besides the frame.
+
+    ``for_track``: the label is to stay with the object in later frames.
+    """
 
     text: str
     segment_id: str
     target: RefineTarget
     points: tuple[PointHint, ...]
+    for_track: bool
 
 
 def to_nanoseconds(stamp: Time) -> int:
@@ -107,7 +111,9 @@ def record_to_msg(
         revision=record.revision,
         prompt=_prompt(record),
         model=model,
-        segments=[segment_to_msg(segment) for segment in ordered],
+        segments=[
+            segment_to_msg(segment, is_stated=segment.id in record.stated) for segment in ordered
+        ],
     )
 
 
@@ -117,8 +123,12 @@ def _prompt(record: FrameRecord) -> str:
     return f'{instruction} Candidates: {names}.' if names else instruction
 
 
-def segment_to_msg(segment: Segment) -> SegmentMessage:
-    """The message of one segment; the box of its mask is the box of the segment."""
+def segment_to_msg(segment: Segment, *, is_stated: bool = False) -> SegmentMessage:
+    """The message of one segment; the box of its mask is the box of the segment.
+
+    ``is_stated``: its label was stated in an earlier frame.
+    """
+    source = SegmentMessage.SOURCE_TRACKED if is_stated else SegmentMessage.SOURCE_MODEL
     x1, y1, x2, y2 = segment.box_xyxy
     # An array.array is stored as it is; a numpy array would be copied number by number.
     counts = array.array('I', encode_runs(segment.mask).tobytes())
@@ -128,9 +138,7 @@ def segment_to_msg(segment: Segment) -> SegmentMessage:
         label_score=segment.category_score,
         mask_score=segment.mask_score,
         kind=SegmentMessage.KIND_THING if segment.is_thing else SegmentMessage.KIND_STUFF,
-        source=(
-            SegmentMessage.SOURCE_REFINED if segment.revision else SegmentMessage.SOURCE_MODEL
-        ),
+        source=SegmentMessage.SOURCE_REFINED if segment.revision else source,
         revision=segment.revision,
         area=segment.area,
         mask=Mask(x_offset=x1, y_offset=y1, width=x2 - x1, height=y2 - y1, counts=counts),
@@ -156,12 +164,22 @@ def refine_arguments(request: Refine.Request) -> RefineArguments:
     target = _TARGETS.get(request.target)
     if target is None:
         raise InvalidRequestError(f'target must be one of TARGET_*, got {request.target}.')
-    if request.scope != Refine.Request.SCOPE_FRAME:
+    for_track = request.scope == Refine.Request.SCOPE_TRACK
+    if not for_track and request.scope != Refine.Request.SCOPE_FRAME:
         raise InvalidRequestError(
-            f'scope must be SCOPE_FRAME, the only one supported, got {request.scope}.'
+            f'scope must be SCOPE_FRAME or SCOPE_TRACK, the others are not supported, got '
+            f'{request.scope}.'
+        )
+    if for_track and target is RefineTarget.MASK:
+        raise InvalidRequestError(
+            'scope must be SCOPE_FRAME with TARGET_MASK: a mask holds for its frame only.'
         )
     return RefineArguments(
-        text=request.text, segment_id=request.segment_id, target=target, points=_points(request)
+        text=request.text,
+        segment_id=request.segment_id,
+        target=target,
+        points=_points(request),
+        for_track=for_track,
     )
 
 

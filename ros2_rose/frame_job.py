@@ -46,7 +46,8 @@ _CODES: tuple[tuple[type[Exception], int], ...] = (
 class FrameAnswer:
     """What the client is told; on success with the frame and those of its segments that matter.
 
-    ``is_correction``: the record takes the place of the frame in the history.
+    ``is_correction``: the record takes the place of the frame in the history.  ``stays``: the
+    labels of ``segments`` are those of the objects in later frames, too.
     """
 
     code: int
@@ -56,10 +57,14 @@ class FrameAnswer:
     segments: tuple[Segment, ...] = ()
     removed: tuple[str, ...] = ()
     is_correction: bool = False
+    stays: bool = False
 
 
 FrameTask: TypeAlias = Callable[[Segmenter, FrameRecord], FrameAnswer]
 """What the model does with the frame, in its own thread; an exception is an answer, too."""
+
+KeepLabels: TypeAlias = Callable[[str, tuple[Segment, ...]], None]
+"""Lets the labels of a camera's segments stay with their objects."""
 
 
 def answer_for(error: Exception) -> FrameAnswer:
@@ -74,7 +79,7 @@ class FrameJob:
 
     ``on_answer`` is called once, from whichever thread closes the job.  After that nothing is
     changed any more: a client that was told of a timeout can rely on it.  ``publish`` is called
-    with a corrected frame, if given.
+    with a corrected frame, if given, and ``keep_labels`` with the segments whose labels stay.
     """
 
     def __init__(
@@ -83,6 +88,7 @@ class FrameJob:
         task: FrameTask,
         history: FrameHistory,
         publish: Callable[[FrameRecord, Segmenter], None] | None,
+        keep_labels: KeepLabels,
         on_answer: Callable[[FrameAnswer], None],
     ) -> None:
         self._camera = record.camera
@@ -90,6 +96,7 @@ class FrameJob:
         self._task = task
         self._history = history
         self._publish = publish
+        self._keep_labels = keep_labels
         self._on_answer = on_answer
         self._lock = threading.Lock()
         self._is_open = True
@@ -118,6 +125,8 @@ class FrameJob:
         corrected = answer.record if answer.is_correction else None
         if corrected is not None:
             self._history.update(corrected)
+        if answer.stays:
+            self._keep_labels(self._camera, answer.segments)
         self._on_answer(answer)
         if corrected is not None and self._publish is not None:
             self._publish(corrected, segmenter)

@@ -18,7 +18,14 @@ from rclpy.node import Node
 from rclpy.task import Future
 
 from ros2_rose.conversions import check_timeout, record_to_msg, to_nanoseconds, to_time
-from ros2_rose.frame_job import Codes, FrameAnswer, FrameJob, FrameTask, answer_for
+from ros2_rose.frame_job import (
+    Codes,
+    FrameAnswer,
+    FrameJob,
+    FrameTask,
+    KeepLabels,
+    answer_for,
+)
 from ros2_rose.history import FrameHistory, FrameLookupError, FrameRecord
 from ros2_rose.worker import ModelState, ModelWorker, Segmenter
 from rose_model.errors import InvalidRequestError, NoSuchSegmentError, RefinementError
@@ -33,6 +40,7 @@ class FrameSession:
     camera_names: tuple[str, ...]
     timeout_s: float
     publish: Callable[[FrameRecord, Segmenter], None]
+    keep_labels: KeepLabels
 
 
 @dataclass(frozen=True)
@@ -154,6 +162,7 @@ class FrameService(ABC):
             wanted.task,
             session.history,
             session.publish if wanted.publish else None,
+            session.keep_labels,
             lambda answer: self._resume(future, answer),
         )
 

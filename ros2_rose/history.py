@@ -38,7 +38,8 @@ class FrameRecord:
     ``header`` is the ``std_msgs/Header`` of its image and ``stamp_ns`` the stamp in
     it.  ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at
     first and grows with every correction.  ``candidates`` are the labels that were to choose from;
-    none: labels were generated.
+    none: labels were generated.  ``stated``: ids of the segments whose label was stated in an
+    earlier frame.
     """
 
     camera: str
@@ -48,6 +49,7 @@ class FrameRecord:
     segmentation: Segmentation
     revision: int = 0
     candidates: tuple[str, ...] = ()
+    stated: frozenset[str] = frozenset()
 
     def corrected(self, segmentation: Segmentation) -> FrameRecord:
         """The same frame after a correction."""

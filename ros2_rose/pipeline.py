@@ -20,8 +20,9 @@ from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.parameters import RoseParameters
+from ros2_rose.tracker import Tracker
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
-from rose_model.records import Segmentation
+from rose_model.records import Segment, Segmentation
 from rose_model.segmenter import RoseSegmenter
 
 CheckParameters = Callable[[RoseParameters], None]
@@ -60,6 +61,8 @@ class Pipeline:
         self._gate = threading.Lock()
         self._is_open = False
         self._frame_seq: Counter[str] = Counter()
+        self._trackers = {name: Tracker() for name in parameters.camera_names}
+        self._last_stamp_ns = dict.fromkeys(parameters.camera_names, 0)
 
     def open(self) -> None:
         """Publish from now on."""
@@ -86,6 +89,11 @@ class Pipeline:
                 return
             self._publish_segments(message)
         self._publish_pictures(record, None)
+
+    def keep_labels(self, camera: str, segments: tuple[Segment, ...]) -> None:
+        """Let the labels of these segments stay with their objects; called by the worker."""
+        for segment in segments:
+            self._trackers[camera].state(segment.id, segment.category)
 
     def _load(self) -> Segmenter:
         parameters = self.parameters
@@ -115,13 +123,15 @@ class Pipeline:
                 throttle_duration_sec=1.0,
             )
             return
+        segmentation, stated = self._follow(frame, _segment(segmenter, rgb, parameters))
         record = FrameRecord(
             camera=frame.camera,
             header=frame.message.header,
             stamp_ns=frame.stamp_ns,
             frame_seq=self._frame_seq[frame.camera],
-            segmentation=_segment(segmenter, rgb, parameters),
+            segmentation=segmentation,
             candidates=tuple(parameters.candidates),
+            stated=stated,
         )
         message = record_to_msg(record, segmenter.name)
         with self._gate:
@@ -135,6 +145,16 @@ class Pipeline:
         self.inbox.processed(frame.camera)
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)
+
+    def _follow(
+        self, frame: Frame[ImageMessage], segmentation: Segmentation
+    ) -> tuple[Segmentation, frozenset[str]]:
+        """The segments under the ids of their objects.  Stamps that go back are another drive."""
+        tracker = self._trackers[frame.camera]
+        if frame.stamp_ns < self._last_stamp_ns[frame.camera]:
+            tracker.forget()
+        self._last_stamp_ns[frame.camera] = frame.stamp_ns
+        return tracker.follow(segmentation)
 
     def _is_too_old(self, frame: Frame[ImageMessage], max_age_s: float) -> bool:
         """Frames without a stamp have no age; a limit of 0 is none."""

@@ -13,6 +13,7 @@ from ros2_rose.frame_service import FrameRequest, FrameService
 from ros2_rose.history import FrameRecord
 from ros2_rose.srv import Refine
 from ros2_rose.worker import Segmenter
+from rose_model.records import RefinementCase
 from rose_model.refinement import check_text
 
 
@@ -40,13 +41,25 @@ def _refine(arguments: RefineArguments, segmenter: Segmenter, record: FrameRecor
         target=arguments.target,
         points=arguments.points,
     )
+    stays = arguments.for_track and refinement.case is RefinementCase.CATEGORY
     return FrameAnswer(
         Codes.OK,
         f'{refinement.case.value}: {len(refinement.changed)} changed, '
-        f'{len(refinement.removed)} removed.',
+        f'{len(refinement.removed)} removed.{_told(arguments.for_track, stays)}',
         record.corrected(refinement.segmentation),
         segmenter.name,
         refinement.changed,
         refinement.removed,
         is_correction=True,
+        stays=stays,
+    )
+
+
+def _told(for_track: bool, stays: bool) -> str:
+    if not for_track:
+        return ''
+    return (
+        ' The label stays with the object.'
+        if stays
+        else ' It holds for this frame only: of a correction just the label can stay.'
     )

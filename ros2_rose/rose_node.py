@@ -123,6 +123,7 @@ class RoseNode(LifecycleNode):
             camera_names=tuple(parameters.camera_names),
             timeout_s=parameters.refine_timeout_s,
             publish=pipeline.publish_corrected,
+            keep_labels=pipeline.keep_labels,
         )
         for service in self._frame_services.values():
             service.open(session)

@@ -127,7 +127,12 @@ def test_a_plain_request_lets_the_text_decide():
     ('field', 'values'),
     [
         ('target', {'target': 4}),
-        ('scope', {'scope': Refine.Request.SCOPE_TRACK}),
+        ('scope', {'scope': Refine.Request.SCOPE_SESSION}),
+        ('scope', {'scope': 9}),
+        (
+            'scope',
+            {'scope': Refine.Request.SCOPE_TRACK, 'target': Refine.Request.TARGET_MASK},
+        ),
         ('points_x', {'points_x': [1.0]}),
         ('point', {'points_x': [1.0], 'points_y': [1.0], 'point_labels': [2]}),
         ('point', {'points_x': [float('inf')], 'points_y': [1.0], 'point_labels': [1]}),

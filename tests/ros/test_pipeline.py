@@ -201,6 +201,25 @@ def test_an_image_that_turns_out_broken_is_rejected_by_its_reason(make_bench):
     assert bench.segmenter.seen == []
 
 
+def test_an_object_keeps_its_id_and_its_stated_label_until_time_goes_back(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.offer(5)
+    bench.counts_when_idle()
+    record = bench.pipeline.history.find('camera', 5)
+    tram = replace(record.segmentation.segments[0], category='tram')
+    bench.pipeline.keep_labels('camera', (tram,))
+    for stamp_ns in (6, 7, 3_000_000_000, 4):
+        bench.offer(stamp_ns)
+        bench.counts_when_idle()
+    told = [(s.id, s.label, s.source) for message in bench.published for s in message.segments]
+    assert told == [
+        ('1', 'car', Segment.SOURCE_MODEL),
+        *[('1', 'tram', Segment.SOURCE_TRACKED)] * 3,
+        ('2', 'car', Segment.SOURCE_MODEL),
+    ]
+
+
 def test_a_frame_that_is_too_old_is_dropped_with_a_word(make_bench):
     bench = make_bench(max_age_s=2.0)
     bench.pipeline.open()

@@ -121,7 +121,7 @@ class ServiceBench:
         self.worker = ModelWorker(
             lambda: self.segmenter, CameraInbox(['front']), lambda *_: None, self.log
         )
-        self.published = []
+        self.published, self.kept = [], []
 
     def open(self, camera_names=('front',)):
         self.worker.start()
@@ -137,6 +137,7 @@ class ServiceBench:
             camera_names,
             WAIT_S,
             lambda record, segmenter: self.published.append(record),
+            lambda camera, segments: self.kept.append((camera, segments)),
         )
         for service in self.services:
             service.open(session)

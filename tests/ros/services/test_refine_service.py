@@ -35,6 +35,18 @@ def test_a_correction_answers_with_what_changed_and_is_kept(bench):
     assert [record.revision for record in bench.published] == [1]
 
 
+def test_for_the_track_the_label_stays_with_the_object(bench):
+    bench.open()
+    answer = bench.ask('bus', scope=Refine.Request.SCOPE_TRACK)
+    assert answer.success, answer.message
+    assert 'stays with the object' in answer.message
+    [(camera, segments)] = bench.kept
+    assert camera == 'front'
+    assert [(segment.id, segment.category) for segment in segments] == [('1', 'bus')]
+    assert bench.ask('tram').success
+    assert len(bench.kept) == 1  # for a frame alone nothing stays
+
+
 def test_without_publish_nothing_is_published(bench):
     bench.open()
     bench.ask()
@@ -50,7 +62,7 @@ def test_without_publish_nothing_is_published(bench):
         ('x' * 1025, {}, CODES.TEXT_TOO_LONG),
         ('x' * 2**20, {}, CODES.TEXT_TOO_LONG),
         ('\x1b[31mred', {}, CODES.INVALID_REQUEST),
-        ('bus', {'scope': 1}, CODES.INVALID_REQUEST),
+        ('bus', {'scope': 2}, CODES.INVALID_REQUEST),
         ('bus', {'points_x': [1.0]}, CODES.INVALID_REQUEST),
         ('bus', {'segment_id': '77'}, CODES.NO_SUCH_SEGMENT),
         ('bus', {'header': Header(stamp=to_time(STAMP_NS + 1))}, CODES.NO_SUCH_FRAME),

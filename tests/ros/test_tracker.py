@@ -1,0 +1,117 @@
+"""Objects keep their ids and the labels that were stated for them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from ros2_rose.tracker import MEMORY, Tracker, _cells
+from rose_model.records import Segment, Segmentation
+
+SIZE = (60, 80)
+
+
+def thing(box, category='car', is_thing=True):
+    x1, y1, x2, y2 = box
+    return Segment(
+        '?', category, 0.5, 0.5, 0.5, is_thing, box, np.ones((y2 - y1, x2 - x1), bool), 0
+    )
+
+
+def frame(*segments, size=SIZE):
+    return Segmentation((), size, 'segment', context=None).with_segments(segments)
+
+
+def ids(tracker, *segments, size=SIZE):
+    """The ids by box."""
+    followed, _ = tracker.follow(frame(*segments, size=size))
+    return {segment.box_xyxy: segment.id for segment in followed.segments}
+
+
+def test_a_frame_without_segments_is_followed():
+    followed, stated = Tracker().follow(frame())
+    assert (followed.segments, stated) == ((), frozenset())
+
+
+def test_moving_objects_keep_their_ids_though_their_order_changes():
+    tracker = Tracker()
+    first = ids(tracker, thing((0, 0, 20, 20)), thing((40, 0, 58, 20)))
+    second = ids(tracker, thing((44, 0, 68, 20)), thing((4, 0, 24, 20)))
+    assert second[4, 0, 24, 20] == first[0, 0, 20, 20]
+    assert second[44, 0, 68, 20] == first[40, 0, 58, 20]
+
+
+def test_the_best_pairs_of_all_are_taken_not_the_best_one_first():
+    """The middle segment overlaps the left track most, but the right track has no other."""
+    tracker = Tracker()
+    first = ids(tracker, thing((10, 0, 30, 20)), thing((20, 0, 40, 20)))
+    second = ids(tracker, thing((14, 0, 34, 20)), thing((4, 0, 24, 20)))
+    assert second[4, 0, 24, 20] == first[10, 0, 30, 20]
+    assert second[14, 0, 34, 20] == first[20, 0, 40, 20]
+
+
+def test_what_is_new_gets_an_id_that_was_never_used():
+    tracker = Tracker()
+    old = set(ids(tracker, thing((0, 0, 20, 20))).values())
+    new = set(ids(tracker, thing((50, 30, 70, 50))).values())
+    tracker.forget()
+    last = set(ids(tracker, thing((50, 30, 70, 50))).values())
+    assert len(old | new | last) == 3
+
+
+def test_a_thing_does_not_become_stuff():
+    tracker = Tracker()
+    first = ids(tracker, thing((0, 0, 20, 20)))
+    assert ids(tracker, thing((0, 0, 20, 20), is_thing=False)) != first
+
+
+@pytest.mark.parametrize(('gap', 'is_same'), [(MEMORY, True), (MEMORY + 1, False)])
+def test_an_object_may_be_out_of_sight_for_some_frames(gap, is_same):
+    tracker = Tracker()
+    before = ids(tracker, thing((0, 0, 20, 20)))
+    for _ in range(gap):
+        ids(tracker)
+    assert (ids(tracker, thing((0, 0, 20, 20))) == before) is is_same
+
+
+def test_another_image_size_is_another_view():
+    tracker = Tracker()
+    before = ids(tracker, thing((0, 0, 20, 20)))
+    assert ids(tracker, thing((0, 0, 20, 20)), size=(61, 80)) != before
+
+
+def test_a_stated_label_stays_with_its_object_and_no_other():
+    tracker = Tracker()
+    car, other = thing((0, 0, 20, 20)), thing((40, 0, 60, 20))
+    identity = ids(tracker, car, other)[car.box_xyxy]
+    tracker.state(identity, 'tram')
+    for shift in (2, 4):
+        moved = thing((shift, 0, 20 + shift, 20), 'bus')
+        followed, stated = tracker.follow(frame(moved, other))
+        labels = {segment.id: segment.category for segment in followed.segments}
+        assert labels.pop(identity) == 'tram'
+        assert list(labels.values()) == ['car']
+        assert stated == {identity}
+    tracker.state('nobody', 'ghost')
+
+
+def test_masks_are_compared_at_their_place_in_the_image():
+    """On every fourth pixel of a wide image, whatever the corner of the box."""
+    size = (500, 1000)
+    for x1, y1 in ((0, 0), (1, 2), (3, 7), (501, 333)):
+        segment = thing((x1, y1, x1 + 90, y1 + 41))
+        full = segment.full_mask(size)
+        assert np.array_equal(_cells([segment], size)[0], full[::4, ::4].ravel())
+
+
+def test_masks_that_cross_are_told_apart():
+    """Their boxes are nearly the same."""
+    tracker = Tracker()
+    down, up = np.eye(20, dtype=bool), np.eye(20, dtype=bool)[::-1]
+    first, second = (
+        replace(thing((0, 0, 20, 20)), mask=np.logical_or(mask, np.roll(mask, 1, 1)))
+        for mask in (down, up)
+    )
+    [a] = tracker.follow(frame(first))[0].segments
+    [b] = tracker.follow(frame(second))[0].segments
+    assert a.id != b.id
