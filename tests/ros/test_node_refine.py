@@ -152,3 +152,21 @@ def test_corrections_are_counted(ros, frame):
     ros.wait_for(lambda: int(ros.status['refine'][1]['received']) > before, 'the count')
     values = ros.status['refine'][1]
     assert values['received'] == values['answered']
+
+
+def test_for_the_track_a_corrected_label_stays_with_its_object(ros, frame, street):
+    old = frame.segments[0]
+    answer = ros.refine(
+        'this is a tram',
+        frame.header,
+        segment_id=old.id,
+        target=Refine.Request.TARGET_LABEL,
+        scope=Refine.Request.SCOPE_TRACK,
+    )
+    assert answer.success, answer.message
+    assert 'stays with the object' in answer.message
+    later = {segment.id: segment for segment in ros.segment(street).segments}
+    assert set(later) == {segment.id for segment in frame.segments}
+    tracked = later.pop(old.id)
+    assert (tracked.label, tracked.source) == ('tram', Segment.SOURCE_TRACKED)
+    assert all(segment.source == Segment.SOURCE_MODEL for segment in later.values())
