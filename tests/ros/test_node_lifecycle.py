@@ -98,6 +98,38 @@ def test_a_signal_while_the_model_loads_ends_the_node_in_order(ros, start_node, 
     assert 'Traceback' not in node.output
 
 
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_an_idle_node_ends_it_in_order(ros, start_node, number):
+    ros.status.clear()
+    node = start_node(diagnostics_period_s=0.2)
+    ros.wait_until_ready()
+    node.send_signal(number)
+    assert node.wait() == 0
+    assert 'Traceback' not in node.output
+
+
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_amid_frames_and_corrections_ends_the_node_in_order(
+    ros, start_node, street, number
+):
+    ros.status.clear()
+    node = start_node(diagnostics_period_s=0.2)
+    ros.wait_until_ready()
+    first = ros.segment(street)
+    client = ros.node.create_client(Refine, '/rose/refine')
+    ros.wait_for(client.service_is_ready, 'the service')
+    text = Refine.Request(text='include the whole of it', segment_id=first.segments[0].id)
+    before = len(ros.segments)
+    for _ in range(8):
+        client.call_async(text)
+        ros.send(write_image(street, 'rgb8', ros.header()))
+    ros.wait_for(lambda: len(ros.segments) > before, 'a frame after the first')
+    node.send_signal(number)
+    assert node.wait() == 0
+    assert 'Traceback' not in node.output
+    ros.node.destroy_client(client)
+
+
 def test_a_wrong_parameter_ends_the_process_with_one_line(start_node):
     node = start_node(min_objectnes=0.5)
     assert node.wait() == 2
