@@ -112,7 +112,12 @@ def record_to_msg(
         prompt=_prompt(record),
         model=model,
         segments=[
-            segment_to_msg(segment, is_stated=segment.id in record.stated) for segment in ordered
+            segment_to_msg(
+                segment,
+                is_stated=segment.id in record.stated,
+                ontology=record.ontology.class_of(segment.category),
+            )
+            for segment in ordered
         ],
     )
 
@@ -123,10 +128,12 @@ def _prompt(record: FrameRecord) -> str:
     return f'{instruction} Candidates: {names}.' if names else instruction
 
 
-def segment_to_msg(segment: Segment, *, is_stated: bool = False) -> SegmentMessage:
+def segment_to_msg(
+    segment: Segment, *, is_stated: bool = False, ontology: str = ''
+) -> SegmentMessage:
     """The message of one segment; the box of its mask is the box of the segment.
 
-    ``is_stated``: its label was stated in an earlier frame.
+    ``is_stated``: its label was stated in an earlier frame.  ``ontology``: the class of its label.
     """
     source = SegmentMessage.SOURCE_TRACKED if is_stated else SegmentMessage.SOURCE_MODEL
     x1, y1, x2, y2 = segment.box_xyxy
@@ -141,6 +148,7 @@ def segment_to_msg(segment: Segment, *, is_stated: bool = False) -> SegmentMessa
         source=SegmentMessage.SOURCE_REFINED if segment.revision else source,
         revision=segment.revision,
         area=segment.area,
+        ontology=ontology,
         mask=Mask(x_offset=x1, y_offset=y1, width=x2 - x1, height=y2 - y1, counts=counts),
     )
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ros2_rose.ontology import NO_ONTOLOGY, Ontology
 from rose_model.records import Segmentation
 
 # How many stamps are remembered after their frames have gone, to tell "too late" from "never
@@ -39,7 +40,7 @@ class FrameRecord:
     it.  ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at
     first and grows with every correction.  ``candidates`` are the labels that were to choose from;
     none: labels were generated.  ``stated``: ids of the segments whose label was stated in an
-    earlier frame.
+    earlier frame.  ``ontology`` gives the classes of labels.
     """
 
     camera: str
@@ -50,6 +51,7 @@ class FrameRecord:
     revision: int = 0
     candidates: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
+    ontology: Ontology = NO_ONTOLOGY
 
     def corrected(self, segmentation: Segmentation) -> FrameRecord:
         """The same frame after a correction."""

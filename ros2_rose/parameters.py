@@ -107,6 +107,11 @@ class RoseParameters(_Frozen):
         description='Let the model mend the segments that it is least sure of; a frame takes '
         'longer.  May change at any time.',
     )
+    ontology: str = Field(
+        '',
+        description='YAML file that maps classes of the stack to labels: "vehicle: [car, bus]"; '
+        'empty: none.',
+    )
     min_objectness: float = Field(
         0.0,
         ge=0.0,

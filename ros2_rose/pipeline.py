@@ -19,6 +19,7 @@ from ros2_rose.conversions import image_to_rgb, record_to_msg
 from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
+from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.tracker import Tracker
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
@@ -41,6 +42,7 @@ class Pipeline:
     def __init__(
         self,
         parameters: RoseParameters,
+        ontology: Ontology,
         check: CheckParameters,
         publish_segments: PublishSegments,
         publish_pictures: PublishPictures,
@@ -49,6 +51,7 @@ class Pipeline:
     ) -> None:
         self.parameters = parameters
         self.check = check
+        self._ontology = ontology
         self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
@@ -132,6 +135,7 @@ class Pipeline:
             segmentation=segmentation,
             candidates=tuple(parameters.candidates),
             stated=stated,
+            ontology=self._ontology,
         )
         message = record_to_msg(record, segmenter.name)
         with self._gate:

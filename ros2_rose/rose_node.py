@@ -30,6 +30,7 @@ from ros2_rose.conversions import check_image, to_nanoseconds
 from ros2_rose.frame_service import FrameSession
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
+from ros2_rose.ontology import read_ontology
 from ros2_rose.overlay import PicturePublisher
 from ros2_rose.parameter_server import ParameterServer
 from ros2_rose.parameters import ParameterError
@@ -92,6 +93,7 @@ class RoseNode(LifecycleNode):
         try:
             parameters = self._parameter_server.read()
             check_folder(parameters.model)
+            ontology = read_ontology(parameters.ontology)
             limit = TokenLimit(parameters.model)
             limit.check(parameters)
         except (ParameterError, RoseError) as error:
@@ -99,6 +101,7 @@ class RoseNode(LifecycleNode):
             return FAILURE
         self._pipeline = Pipeline(
             parameters,
+            ontology,
             limit.check,
             self._publish_segments,
             self._publish_pictures,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from types import MappingProxyType
 
 SYNONYMS: Mapping[str, str] = MappingProxyType(
@@ -58,9 +58,3 @@ def normalise(name: str) -> str:
             words[-length:] = SYNONYMS[last].split()
             break
     return ' '.join(_ATTRIBUTES.get(word, word) for word in words)
-
-
-def noun_among(name: str, nouns: Collection[str]) -> str | None:
-    """The longest of ``nouns`` that a name is, or ends with: ``'red car'`` gives ``'car'``."""
-    fitting = [noun for noun in nouns if name == noun or name.endswith(f' {noun}')]
-    return max(fitting, key=len, default=None)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from rose_model.evaluation.bootstrap import percentile_interval, resample_weights
 from rose_model.evaluation.figures import Figure, Figures
 from rose_model.evaluation.frames import Frame
-from rose_model.evaluation.names import noun_among
+from rose_model.nouns import noun_among
 from rose_model.records import Segmentation
 
 UNPREDICTED, UNMAPPED = -1, -2

@@ -13,6 +13,7 @@ from ros2_rose.camera_inbox import Frame
 from ros2_rose.conversions import to_time
 from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
+from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import parameters_from
 from ros2_rose.pipeline import Pipeline
 
@@ -69,6 +70,7 @@ class Bench:
         self.now_ns = 0
         self.pipeline = Pipeline(
             parameters_from(values),
+            Ontology({'car': 'vehicle'}),
             self.check,
             self.published.append,
             self.show,
@@ -125,7 +127,7 @@ def test_a_frame_is_published_shown_kept_and_counted(make_bench):
     assert bench.counts_when_idle().processed == 1
     [message] = bench.published
     assert (message.header.frame_id, message.frame_seq, message.revision) == ('optical', 0, 0)
-    assert [segment.id for segment in message.segments] == ['1']
+    assert [(segment.id, segment.ontology) for segment in message.segments] == [('1', 'vehicle')]
     assert bench.pipeline.history.find('camera', 5) is bench.pictures[0]
     assert bench.segmenter.seen[0][:2] == (RGB.shape, 'find cars')
     assert bench.pipeline.latency.summary().p50_ms > 0

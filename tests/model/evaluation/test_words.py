@@ -19,11 +19,12 @@ from rose_model.evaluation.labels import (
     StatedLabels,
     state,
 )
-from rose_model.evaluation.names import normalise, noun_among, singular
+from rose_model.evaluation.names import normalise, singular
 from rose_model.evaluation.naming import Naming, NearestNaming
 from rose_model.evaluation.refer import Referring, kind_of
 from rose_model.evaluation.streets import names_of
 from rose_model.instructions import counting_sentence
+from rose_model.nouns import noun_among
 from rose_model.records import Refinement, RefinementCase, RefineTarget, Segmentation
 
 
