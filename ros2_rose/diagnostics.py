@@ -91,8 +91,10 @@ def camera_status(
     return _status(f'input/{name}', health.level, health.text, values)
 
 
-def output_status(latency: Latency, processed: int, rates: RateMeter) -> DiagnosticStatus:
-    """How much comes out, and how late."""
+def output_status(
+    latency: Latency, processed: int, unmapped: str, rates: RateMeter
+) -> DiagnosticStatus:
+    """How much comes out, how late, and which labels the ontology has no class for."""
     return _status(
         'output',
         DiagnosticStatus.OK,
@@ -102,6 +104,7 @@ def output_status(latency: Latency, processed: int, rates: RateMeter) -> Diagnos
             'rate_hz': f'{rates.rate_hz("output", processed):.2f}',
             'latency_ms_p50': f'{latency.p50_ms:.1f}',
             'latency_ms_p99': f'{latency.p99_ms:.1f}',
+            'unmapped_labels': unmapped,
         },
     )
 

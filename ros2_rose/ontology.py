@@ -5,7 +5,9 @@ A YAML file maps each class to the labels that stand for it: ``vehicle: [car, bu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import yaml
@@ -13,6 +15,9 @@ from pydantic import RootModel, ValidationError
 
 from ros2_rose.parameters import ParameterError
 from rose_model.nouns import noun_among
+
+_REMEMBERED = 1000
+"""Different labels that are counted; of more the rarer half is forgotten."""
 
 
 class _Classes(RootModel[dict[str, list[str]]]):
@@ -25,6 +30,10 @@ class Ontology:
     def __init__(self, classes: Mapping[str, str]) -> None:
         self._classes = {label.lower(): name for label, name in classes.items()}
 
+    def __len__(self) -> int:
+        """Number of labels that have a class."""
+        return len(self._classes)
+
     def class_of(self, label: str) -> str:
         """The class of the longest label that this one is, or ends with: ``'red car'`` is of the
         class of ``'car'``.  Empty where none fits.
@@ -34,6 +43,30 @@ class Ontology:
 
 
 NO_ONTOLOGY = Ontology({})
+
+
+class UnmappedLabels:
+    """Counts labels that an ontology has no class for; written by one thread, read by another."""
+
+    def __init__(self, ontology: Ontology) -> None:
+        self._ontology = ontology
+        self._lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+
+    def add(self, labels: Iterable[str]) -> None:
+        """Count the labels of a frame.  Without any ontology nothing is missing."""
+        if not self._ontology:
+            return
+        unmapped = [label for label in labels if not self._ontology.class_of(label)]
+        with self._lock:
+            self._counts.update(unmapped)
+            if len(self._counts) > _REMEMBERED:
+                self._counts = Counter(dict(self._counts.most_common(_REMEMBERED // 2)))
+
+    def summary(self) -> str:
+        """The most frequent ones with their counts: ``'red dragon 12, cow 3'``."""
+        with self._lock:
+            return ', '.join(f'{label} {count}' for label, count in self._counts.most_common(5))
 
 
 def read_ontology(path: str) -> Ontology:

@@ -19,7 +19,7 @@ from ros2_rose.conversions import image_to_rgb, record_to_msg
 from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
-from ros2_rose.ontology import Ontology
+from ros2_rose.ontology import Ontology, UnmappedLabels
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.tracker import Tracker
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
@@ -52,6 +52,7 @@ class Pipeline:
         self.parameters = parameters
         self.check = check
         self._ontology = ontology
+        self.unmapped = UnmappedLabels(ontology)
         self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
@@ -147,6 +148,7 @@ class Pipeline:
             self._publish_segments(message)
         self._frame_seq[frame.camera] += 1
         self.inbox.processed(frame.camera)
+        self.unmapped.add(segment.category for segment in segmentation.segments)
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)
 

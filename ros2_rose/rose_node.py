@@ -234,7 +234,12 @@ class RoseNode(LifecycleNode):
             status=[
                 diagnostics.model_status(worker.state, worker.failure, pipeline.model_name),
                 *(self._camera_status(name, counts[name]) for name in counts),
-                diagnostics.output_status(pipeline.latency.summary(), processed, self._rates),
+                diagnostics.output_status(
+                    pipeline.latency.summary(),
+                    processed,
+                    pipeline.unmapped.summary(),
+                    self._rates,
+                ),
                 *(
                     diagnostics.service_status(name, service.counts)
                     for name, service in self._frame_services.items()

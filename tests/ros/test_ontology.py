@@ -2,7 +2,7 @@
 
 import pytest
 
-from ros2_rose.ontology import NO_ONTOLOGY, read_ontology
+from ros2_rose.ontology import NO_ONTOLOGY, UnmappedLabels, read_ontology
 from ros2_rose.parameters import ParameterError
 
 
@@ -25,6 +25,29 @@ def test_a_label_is_of_the_class_of_the_noun_that_it_ends_with(write):
 def test_what_no_label_fits_has_no_class(write):
     ontology = read_ontology(write('vehicle: [car]'))
     assert ontology.class_of('scar') == ontology.class_of('dragon') == ontology.class_of('') == ''
+
+
+def test_labels_without_a_class_are_counted_the_most_frequent_first(write):
+    unmapped = UnmappedLabels(read_ontology(write('vehicle: [car]')))
+    assert unmapped.summary() == ''
+    unmapped.add(['cow', 'red car', 'red dragon'])
+    unmapped.add(['red dragon'])
+    assert unmapped.summary() == 'red dragon 2, cow 1'
+
+
+def test_the_memory_for_labels_is_bounded_and_keeps_the_frequent(write):
+    unmapped = UnmappedLabels(read_ontology(write('vehicle: [car]')))
+    unmapped.add(['cow'] * 3)
+    unmapped.add(f'thing {number}' for number in range(5000))
+    unmapped.add(['cow'])
+    assert unmapped.summary().startswith('cow 4, ')
+    assert len(unmapped._counts) <= 1000
+
+
+def test_without_an_ontology_nothing_is_missing():
+    unmapped = UnmappedLabels(NO_ONTOLOGY)
+    unmapped.add(['cow'])
+    assert unmapped.summary() == ''
 
 
 def test_without_a_file_nothing_has_a_class():

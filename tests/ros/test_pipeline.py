@@ -131,6 +131,7 @@ def test_a_frame_is_published_shown_kept_and_counted(make_bench):
     assert bench.pipeline.history.find('camera', 5) is bench.pictures[0]
     assert bench.segmenter.seen[0][:2] == (RGB.shape, 'find cars')
     assert bench.pipeline.latency.summary().p50_ms > 0
+    assert bench.pipeline.unmapped.summary() == ''
 
 
 def test_the_frame_after_a_change_follows_it_and_says_so(make_bench):
