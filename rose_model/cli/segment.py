@@ -16,7 +16,9 @@ from rose_model.segmenter import RoseSegmenter
 ImageArgument = Annotated[
     Path, typer.Argument(help='A picture: PNG, JPEG or what else OpenCV reads.')
 ]
-ModelOption = Annotated[str, typer.Option('--model', help="A ROSE folder, or 'nano'.")]
+ModelOption = Annotated[
+    str, typer.Option('--model', help='A ROSE folder, or a shipped model: nano, nano-camvid.')
+]
 OutOption = Annotated[
     Path, typer.Option('--out', help='Folder for the picture and the JSON file.')
 ]
