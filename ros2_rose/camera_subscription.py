@@ -42,7 +42,7 @@ class CameraSubscription:
         on_image: Callable[[str, ImageMessage], None],
     ) -> None:
         self._node = node
-        self.name = name
+        self._name = name
         self._setting = camera.reliability
         self._type = CompressedImage if camera.transport == 'compressed' else Image
         # Remapping speaks of the raw topic, as it does for image_transport.
@@ -129,7 +129,7 @@ class CameraSubscription:
         return self._node.create_subscription(
             self._type,
             self.topic,
-            lambda message: self._on_image(self.name, message),
+            lambda message: self._on_image(self._name, message),
             qos.images(self._reliability),
             event_callbacks=events,
             qos_overriding_options=qos.image_overrides(),
