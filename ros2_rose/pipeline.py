@@ -29,6 +29,24 @@ from rose_model.segmenter import RoseSegmenter
 CheckParameters = Callable[[RoseParameters], None]
 PublishSegments = Callable[[SegmentArray], None]
 PublishPictures = Callable[[FrameRecord, NDArray[np.uint8] | None], None]
+LoadSegmenter = Callable[[RoseParameters], Segmenter]
+
+
+def load_segmenter(parameters: RoseParameters) -> Segmenter:
+    """The model that the parameters name, in the memory of the device that they name.
+
+    Raises:
+        RoseError: the folder or a value cannot be used.
+    """
+    if parameters.num_threads:
+        torch.set_num_threads(parameters.num_threads)
+        cv2.setNumThreads(parameters.num_threads)
+    return RoseSegmenter.from_pretrained(
+        parameters.model,
+        device=parameters.device,
+        min_objectness=parameters.min_objectness or None,
+        max_segments=parameters.max_segments or None,
+    )
 
 
 class Pipeline:
@@ -36,7 +54,8 @@ class Pipeline:
 
     Nothing is published while it is closed, and a frame that ends then is counted as stale.
     ``check(parameters)`` raises ``ParameterError`` for what the model cannot work with.
-    ``now_ns()`` is the time that stamps are of.
+    ``now_ns()`` is the time that stamps are of.  ``load(parameters)`` gives the model; it is called
+    in the model's own thread.
     """
 
     def __init__(
@@ -48,6 +67,7 @@ class Pipeline:
         publish_pictures: PublishPictures,
         now_ns: Callable[[], int],
         logger: Logger,
+        load: LoadSegmenter,
     ) -> None:
         self.parameters = parameters
         self.check = check
@@ -56,12 +76,13 @@ class Pipeline:
         self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
-        self.worker = ModelWorker(self._load, self.inbox, self._process, logger)
+        self.worker = ModelWorker(self._load_model, self.inbox, self._process, logger)
         self.model_name = ''
         self._publish_segments = publish_segments
         self._publish_pictures = publish_pictures
         self._now_ns = now_ns
         self._logger = logger
+        self._load = load
         self._gate = threading.Lock()
         self._is_open = False
         self._frame_seq: Counter[str] = Counter()
@@ -99,17 +120,8 @@ class Pipeline:
         for segment in segments:
             self._trackers[camera].state(segment.id, segment.category)
 
-    def _load(self) -> Segmenter:
-        parameters = self.parameters
-        if parameters.num_threads:
-            torch.set_num_threads(parameters.num_threads)
-            cv2.setNumThreads(parameters.num_threads)
-        segmenter = RoseSegmenter.from_pretrained(
-            parameters.model,
-            device=parameters.device,
-            min_objectness=parameters.min_objectness or None,
-            max_segments=parameters.max_segments or None,
-        )
+    def _load_model(self) -> Segmenter:
+        segmenter = self._load(self.parameters)
         self.model_name = segmenter.name
         return segmenter
 

@@ -34,7 +34,7 @@ from ros2_rose.ontology import read_ontology
 from ros2_rose.overlay import PicturePublisher
 from ros2_rose.parameter_server import ParameterServer
 from ros2_rose.parameters import ParameterError
-from ros2_rose.pipeline import Pipeline
+from ros2_rose.pipeline import LoadSegmenter, Pipeline, load_segmenter
 from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
 from ros2_rose.token_limit import TokenLimit
@@ -51,12 +51,19 @@ SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FA
 class RoseNode(LifecycleNode):
     """Loads the model in *configure*, listens in *activate*, frees the model in *cleanup*.
 
+    ``load(parameters)`` gives the model.
+
     Raises:
         ParameterError: a parameter given to the process is unknown or cannot be used.
     """
 
-    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - handed on to rclpy as they are
+    def __init__(
+        self,
+        load: LoadSegmenter = load_segmenter,
+        **options: Any,  # noqa: ANN401 - handed on to rclpy as they are
+    ) -> None:
         super().__init__('rose', **options)
+        self._load = load
         self._pipeline: Pipeline | None = None
         self._retired: ModelWorker | None = None
         self._cameras: Cameras | None = None
@@ -107,6 +114,7 @@ class RoseNode(LifecycleNode):
             self._publish_pictures,
             lambda: int(self.get_clock().now().nanoseconds),
             self.get_logger(),
+            self._load,
         )
         self._pipeline.worker.start(after=self._retired)
         self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
@@ -295,11 +303,11 @@ def main(args: list[str] | None = None) -> NoReturn:
     os._exit(code)
 
 
-def run(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM; returns the exit code."""
+def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> int:
+    """Run the node until SIGINT or SIGTERM; returns the exit code.  ``load`` gives the model."""
     try:
         init_ros(args)
-        node = RoseNode()
+        node = RoseNode(load)
     except (ArgumentError, ParameterError) as error:
         get_logger('rose').fatal(f'{error}')
         rclpy.try_shutdown()

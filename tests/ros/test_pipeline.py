@@ -15,7 +15,7 @@ from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
 from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import parameters_from
-from ros2_rose.pipeline import Pipeline
+from ros2_rose.pipeline import Pipeline, load_segmenter
 
 WAIT_S = 30.0
 RGB = np.zeros((6, 8, 3), np.uint8)
@@ -76,6 +76,7 @@ class Bench:
             self.show,
             lambda: self.now_ns,
             self.log,
+            load_segmenter,
         )
         self.pipeline.worker.start()
 
