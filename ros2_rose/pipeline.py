@@ -54,8 +54,8 @@ class Pipeline:
 
     Nothing is published while it is closed, and a frame that ends then is counted as stale.
     ``check(parameters)`` raises ``ParameterError`` for what the model cannot work with.
-    ``now_ns()`` is the time that stamps are of.  ``load(parameters)`` gives the model; it is called
-    in the model's own thread.
+    ``now_ns()`` is the time that stamps are of.  ``load(parameters)`` gives the model, in whose
+    thread it is called.
     """
 
     def __init__(
