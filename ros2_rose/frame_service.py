@@ -17,6 +17,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from rclpy.task import Future
 
+from ros2_rose import qos
 from ros2_rose.conversions import check_timeout, record_to_msg, to_nanoseconds, to_time
 from ros2_rose.frame_job import (
     Codes,
@@ -82,7 +83,13 @@ class FrameService(ABC):
         # one would hold up everything else.
         self._group = ReentrantCallbackGroup()
         self.counts = RequestCounts()
-        node.create_service(kind, name, self._on_request, callback_group=self._group)
+        node.create_service(
+            kind,
+            name,
+            self._on_request,
+            qos_profile=qos.requests(),
+            callback_group=self._group,
+        )
 
     @abstractmethod
     def _read(self, request: Any) -> FrameRequest:  # noqa: ANN401 - of the type of the service

@@ -15,6 +15,7 @@ from rclpy.qos import (
 from rclpy.qos_overriding_options import QoSOverridingOptions
 
 IMAGE_QUEUE = 10  # a second at 10 Hz
+REQUEST_QUEUE = 1000
 
 
 def segments() -> QoSProfile:
@@ -25,6 +26,14 @@ def segments() -> QoSProfile:
 def pictures() -> QoSProfile:
     """For whoever looks at the newest frame; a reliable publisher serves every subscriber."""
     return _keep_last(1, ReliabilityPolicy.RELIABLE)
+
+
+def requests() -> QoSProfile:
+    """Room for all clients that may ask at once: each request gets its answer, if only ``BUSY``.
+
+    With the usual depth of 10, 40 of 50 clients that asked in the same moment waited for ever.
+    """
+    return _keep_last(REQUEST_QUEUE, ReliabilityPolicy.RELIABLE)
 
 
 def images(reliability: ReliabilityPolicy) -> QoSProfile:

@@ -19,14 +19,13 @@ MEMORY = 5
 _CELLS = 256
 """Masks are compared on at most so many points along the longer side of the image."""
 
-Cells = NDArray[np.float32]
+Cells = NDArray[np.uint64]
+"""The points of a mask that are 1, 64 of them in a word."""
 
 
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """An object as it was seen last.  ``cells``: 0 or 1, float32 ``[C]``.  ``label``: stated by
-    somebody, or empty.
-    """
+    """An object as it was seen last.  ``cells``: ``[C]``.  ``label``: stated, or empty."""
 
     id: str
     is_thing: bool
@@ -94,8 +93,8 @@ class Tracker:
         if not self._tracks or not segments:
             return {}
         before = np.stack([track.cells for track in self._tracks])
-        shared = before @ cells.T
-        union = before.sum(1)[:, None] + cells.sum(1)[None] - shared
+        shared = _count(before[:, None] & cells[None])
+        union = _count(before)[:, None] + _count(cells)[None] - shared
         iou = shared / np.maximum(union, 1)
         same_kind = np.equal.outer(
             [track.is_thing for track in self._tracks], [item.is_thing for item in segments]
@@ -105,14 +104,21 @@ class Tracker:
         return {int(number): self._tracks[row] for row, number in pairs if score[row, number] > 0}
 
 
+def _count(cells: Cells) -> NDArray[np.int64]:
+    """How many points are 1, along the last axis."""
+    count: NDArray[np.int64] = np.bitwise_count(cells).sum(-1, dtype=np.int64)
+    return count
+
+
 def _cells(segments: Sequence[Segment], size: tuple[int, int]) -> Cells:
-    """The masks at every so many pixels of the image: float32 ``[N, C]``."""
+    """The masks at every so many pixels of the image: ``[N, C]``."""
     step = max(1, math.ceil(max(size) / _CELLS))
     height, width = (math.ceil(side / step) for side in size)
-    cells = np.zeros((len(segments), height, width), np.float32)
+    width = 64 * math.ceil(width / 64)  # whole words
+    cells = np.zeros((len(segments), height, width), np.bool_)
     for number, segment in enumerate(segments):
         x1, y1 = segment.box_xyxy[:2]
         part = segment.mask[-y1 % step :: step, -x1 % step :: step]
         top, left = math.ceil(y1 / step), math.ceil(x1 / step)
         cells[number, top : top + part.shape[0], left : left + part.shape[1]] = part
-    return cells.reshape(len(segments), height * width)
+    return np.packbits(cells.reshape(len(segments), height * width), axis=1).view(np.uint64)
