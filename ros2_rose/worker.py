@@ -1,7 +1,7 @@
 """The one thread that owns the model: it loads it, segments frames and answers requests.
 
 Frames and requests alternate, so that neither can starve the other.  Nothing that goes wrong
-with one of them ends the thread.
+with one of them ends the thread, and a request that hangs is left behind.
 """
 
 from __future__ import annotations
@@ -100,13 +100,15 @@ class ModelWorker:
         self._logger = logger
         self._changed = threading.Condition()
         self._jobs: deque[Job] = deque()
+        self._segmenter: Segmenter | None = None
         self._state = ModelState.LOADING
         self._failure = ''
         self._must_stop = False
         self._frame_was_last = False
         self._predecessor: ModelWorker | None = None
-        # A daemon: if the process has to end while the model loads, it does not wait for that.
-        self._thread = threading.Thread(target=self._run, name='rose_model', daemon=True)
+        self._job_in_work: Job | None = None
+        self._left_behind: threading.Thread | None = None
+        self._thread = _daemon(self._run)
 
     @property
     def state(self) -> ModelState:
@@ -138,10 +140,25 @@ class ModelWorker:
             return True
 
     def withdraw(self, job: Job) -> None:
-        """Free the place of a job that nobody waits for any more, if it has not begun."""
+        """Free the place of a job that nobody waits for any more.
+
+        One that has begun cannot be stopped.  It may hang for ever, so it is left behind in its
+        thread and another one serves on with the same model; of such jobs there is one at a time.
+        """
         with self._changed:
             if job in self._jobs:
                 self._jobs.remove(job)
+            elif job is self._job_in_work and not self._is_one_left_behind:
+                self._logger.warning(
+                    'A correction has not ended in time; it is left behind, the stream goes on.'
+                )
+                self._left_behind = self._thread
+                self._thread = _daemon(self._serve)
+                self._thread.start()
+
+    @property
+    def _is_one_left_behind(self) -> bool:
+        return self._left_behind is not None and self._left_behind.is_alive()
 
     def stop(self) -> None:
         """Ask the thread to end after what it is doing, and forget waiting jobs."""
@@ -159,9 +176,17 @@ class ModelWorker:
         if self._predecessor is not None:
             self._predecessor._thread.join()  # or two models would be in memory
             self._predecessor = None
-        segmenter = self._try_to_load()
+        self._segmenter = self._try_to_load()
+        self._serve()
+
+    def _serve(self) -> None:
+        """Work until the worker must stop, or until this thread has been left behind."""
+        segmenter = self._segmenter
         while segmenter is not None and self._wait_for_work():
             self._work_once(segmenter)
+            if threading.current_thread() is not self._thread:
+                return
+        self._segmenter = None
         if self._state is not ModelState.FAILED:
             self._state = ModelState.STOPPED
 
@@ -201,10 +226,15 @@ class ModelWorker:
             self._segment(segmenter, frame)
 
     def _do(self, segmenter: Segmenter, job: Job) -> None:
+        self._job_in_work = job
         try:
             job(segmenter)
         except Exception as error:  # a job answers its own failures; this is a defect in it
             self._logger.error(f'A job failed. {type(error).__name__}: {error}')
+        finally:
+            with self._changed:
+                if self._job_in_work is job:
+                    self._job_in_work = None
 
     def _segment(self, segmenter: Segmenter, frame: Frame[Any]) -> None:
         try:
@@ -215,3 +245,8 @@ class ModelWorker:
                 f'A frame of camera {frame.camera!r} failed. {type(error).__name__}: {error}',
                 throttle_duration_sec=1.0,
             )
+
+
+def _daemon(run: Callable[[], None]) -> threading.Thread:
+    """If the process has to end while the model loads or hangs, it does not wait for that."""
+    return threading.Thread(target=run, name='rose_model', daemon=True)

@@ -17,7 +17,7 @@ class Log:
     def info(self, message, **options):
         self.lines.append(message)
 
-    error = info
+    warning = error = info
 
 
 class Bench:
@@ -174,6 +174,82 @@ def test_a_failing_correction_does_not_end_the_worker(make_bench):
     bench.worker.submit(fail)
     bench.worker.submit(bench.correction('next'))
     assert bench.wait_for(1) == ['next']
+
+
+class Hanging:
+    """A correction that has begun and does not end before its gate opens."""
+
+    def __init__(self, bench):
+        self.bench = bench
+        self.gate, self.began, self.ended = (threading.Event() for _ in range(3))
+
+    def __call__(self, segmenter):
+        self.began.set()
+        assert self.gate.wait(WAIT_S)
+        self.ended.set()
+
+    def start(self):
+        self.bench.worker.submit(self)
+        assert self.began.wait(WAIT_S)
+        return self
+
+
+def test_a_correction_that_hangs_is_left_behind_and_the_stream_goes_on(make_bench):
+    bench = make_bench()
+    bench.gate.set()
+    bench.worker.start()
+    hanging = Hanging(bench).start()
+    bench.offer(1, 'f1')
+    bench.worker.withdraw(hanging)
+    assert bench.wait_for(1) == ['f1']
+    bench.worker.submit(bench.correction('c1'))
+    assert bench.wait_for(2) == ['f1', 'c1']
+    assert not hanging.ended.is_set()
+    hanging.gate.set()
+    assert hanging.ended.wait(WAIT_S)
+    bench.offer(2, 'f2')
+    assert bench.wait_for(3) == ['f1', 'c1', 'f2']
+    assert bench.worker.state is ModelState.READY
+
+
+def test_only_one_correction_is_left_behind_at_a_time(make_bench):
+    bench = make_bench()
+    bench.gate.set()
+    bench.worker.start()
+    first = Hanging(bench).start()
+    bench.worker.withdraw(first)
+    second = Hanging(bench).start()
+    bench.worker.withdraw(second)
+    bench.offer(1, 'f1')
+    first.gate.set()
+    assert first.ended.wait(WAIT_S)
+    assert bench.done == []  # it waits for the second one, which serves on when that has ended
+    second.gate.set()
+    assert bench.wait_for(1) == ['f1']
+
+
+def test_a_correction_that_has_ended_is_not_left_behind(make_bench):
+    bench = make_bench()
+    bench.worker.start()
+    job = bench.correction('c')
+    bench.worker.submit(job)
+    bench.wait_for(1)
+    bench.worker.submit(bench.correction('d'))
+    bench.wait_for(2)
+    thread = bench.worker._thread
+    bench.worker.withdraw(job)
+    assert bench.worker._thread is thread
+
+
+def test_a_worker_ends_though_a_correction_hangs(make_bench):
+    bench = make_bench()
+    bench.worker.start()
+    hanging = Hanging(bench).start()
+    bench.worker.withdraw(hanging)
+    bench.worker.stop()
+    assert bench.worker.join(WAIT_S)
+    assert bench.worker.state is ModelState.STOPPED
+    hanging.gate.set()
 
 
 def test_stopping_forgets_what_waits_and_takes_no_more(make_bench):

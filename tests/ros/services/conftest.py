@@ -45,7 +45,7 @@ class Log:
     def info(self, message, **options):
         self.lines.append(message)
 
-    error = info
+    warning = error = info
 
 
 class ScriptedSegmenter:

@@ -172,6 +172,15 @@ def test_a_hanging_model_is_a_timeout_and_nothing_changes_afterwards(bench):
     assert bench.published == []
 
 
+def test_while_a_correction_hangs_the_model_serves_others(bench):
+    bench.open()
+    bench.segmenter.gate.clear()
+    assert bench.ask('hangs', timeout_sec=0.1).code == CODES.TIMEOUT
+    ended = threading.Event()
+    assert bench.worker.submit(lambda segmenter: ended.set())
+    assert ended.wait(WAIT_S)
+
+
 def test_deactivation_answers_those_that_wait(bench):
     bench.open()
     bench.segmenter.gate.clear()
