@@ -14,9 +14,9 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_rose import image_decoder
 from ros2_rose.history import FrameRecord
-from ros2_rose.masks import encode_runs
 from ros2_rose.msg import Mask, SegmentArray
 from ros2_rose.msg import Segment as SegmentMessage
+from ros2_rose.segment_fields import Fields, array_fields, segment_fields
 from ros2_rose.srv import Refine
 from rose_model.errors import InvalidRequestError
 from rose_model.records import PointHint, RefineTarget, Segment
@@ -99,33 +99,8 @@ def record_to_msg(
     record: FrameRecord, model: str, segments: Iterable[Segment] | None = None
 ) -> SegmentArray:
     """The message of a frame, with all its segments or only with some of them."""
-    height, width = record.segmentation.original_size
-    chosen = record.segmentation.segments if segments is None else segments
-    ordered = sorted(chosen, key=lambda segment: segment.area, reverse=True)
-    return SegmentArray(
-        header=record.header,
-        camera=record.camera,
-        height=height,
-        width=width,
-        frame_seq=record.frame_seq,
-        revision=record.revision,
-        prompt=_prompt(record),
-        model=model,
-        segments=[
-            segment_to_msg(
-                segment,
-                is_stated=segment.id in record.stated,
-                ontology=record.ontology.class_of(segment.category),
-            )
-            for segment in ordered
-        ],
-    )
-
-
-def _prompt(record: FrameRecord) -> str:
-    instruction = record.segmentation.instruction
-    names = ', '.join(record.candidates)
-    return f'{instruction} Candidates: {names}.' if names else instruction
+    fields = array_fields(record, model, segments)
+    return SegmentArray(**{**fields, 'segments': [_to_msg(item) for item in fields['segments']]})
 
 
 def segment_to_msg(
@@ -135,22 +110,13 @@ def segment_to_msg(
 
     ``is_stated``: its label was stated in an earlier frame.  ``ontology``: the class of its label.
     """
-    source = SegmentMessage.SOURCE_TRACKED if is_stated else SegmentMessage.SOURCE_MODEL
-    x1, y1, x2, y2 = segment.box_xyxy
+    return _to_msg(segment_fields(segment, is_stated=is_stated, ontology=ontology))
+
+
+def _to_msg(fields: Fields) -> SegmentMessage:
     # An array.array is stored as it is; a numpy array would be copied number by number.
-    counts = array.array('I', encode_runs(segment.mask).tobytes())
-    return SegmentMessage(
-        id=segment.id,
-        label=segment.category,
-        label_score=segment.category_score,
-        mask_score=segment.mask_score,
-        kind=SegmentMessage.KIND_THING if segment.is_thing else SegmentMessage.KIND_STUFF,
-        source=SegmentMessage.SOURCE_REFINED if segment.revision else source,
-        revision=segment.revision,
-        area=segment.area,
-        ontology=ontology,
-        mask=Mask(x_offset=x1, y_offset=y1, width=x2 - x1, height=y2 - y1, counts=counts),
-    )
+    counts = array.array('I', fields['mask']['counts'].tobytes())
+    return SegmentMessage(**{**fields, 'mask': Mask(**{**fields['mask'], 'counts': counts})})
 
 
 def check_timeout(timeout_s: float) -> None:

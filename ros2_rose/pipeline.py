@@ -7,46 +7,27 @@ import time
 from collections import Counter
 from collections.abc import Callable
 
-import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ros2_rose.bad_image import BadImageError
 from ros2_rose.camera_inbox import CameraInbox, Frame
 from ros2_rose.camera_subscription import ImageMessage
+from ros2_rose.camera_tracks import CameraTracks
 from ros2_rose.conversions import image_to_rgb, record_to_msg
 from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.ontology import Ontology, UnmappedLabels
 from ros2_rose.parameters import RoseParameters
-from ros2_rose.tracker import Tracker
+from ros2_rose.segmenting import segment_image
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
-from rose_model.records import Segment, Segmentation
-from rose_model.segmenter import RoseSegmenter
+from rose_model.records import Segment
 
 CheckParameters = Callable[[RoseParameters], None]
 PublishSegments = Callable[[SegmentArray], None]
 PublishPictures = Callable[[FrameRecord, NDArray[np.uint8] | None], None]
 LoadSegmenter = Callable[[RoseParameters], Segmenter]
-
-
-def load_segmenter(parameters: RoseParameters) -> Segmenter:
-    """The model that the parameters name, in the memory of the device that they name.
-
-    Raises:
-        RoseError: the folder or a value cannot be used.
-    """
-    if parameters.num_threads:
-        torch.set_num_threads(parameters.num_threads)
-        cv2.setNumThreads(parameters.num_threads)
-    return RoseSegmenter.from_pretrained(
-        parameters.model,
-        device=parameters.device,
-        min_objectness=parameters.min_objectness or None,
-        max_segments=parameters.max_segments or None,
-    )
 
 
 class Pipeline:
@@ -86,8 +67,7 @@ class Pipeline:
         self._gate = threading.Lock()
         self._is_open = False
         self._frame_seq: Counter[str] = Counter()
-        self._trackers = {name: Tracker() for name in parameters.camera_names}
-        self._last_stamp_ns = dict.fromkeys(parameters.camera_names, 0)
+        self._tracks = CameraTracks(parameters.camera_names)
 
     def open(self) -> None:
         """Publish from now on."""
@@ -118,7 +98,7 @@ class Pipeline:
     def keep_labels(self, camera: str, segments: tuple[Segment, ...]) -> None:
         """Let the labels of these segments stay with their objects; called by the worker."""
         for segment in segments:
-            self._trackers[camera].state(segment.id, segment.category)
+            self._tracks.state(camera, segment.id, segment.category)
 
     def _load_model(self) -> Segmenter:
         segmenter = self._load(self.parameters)
@@ -139,7 +119,9 @@ class Pipeline:
                 throttle_duration_sec=1.0,
             )
             return
-        segmentation, stated = self._follow(frame, _segment(segmenter, rgb, parameters))
+        segmentation, stated = self._tracks.follow(
+            frame.camera, frame.stamp_ns, segment_image(segmenter, rgb, parameters)
+        )
         record = FrameRecord(
             camera=frame.camera,
             header=frame.message.header,
@@ -164,16 +146,6 @@ class Pipeline:
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)
 
-    def _follow(
-        self, frame: Frame[ImageMessage], segmentation: Segmentation
-    ) -> tuple[Segmentation, frozenset[str]]:
-        """The segments under the ids of their objects.  Stamps that go back are another drive."""
-        tracker = self._trackers[frame.camera]
-        if frame.stamp_ns < self._last_stamp_ns[frame.camera]:
-            tracker.forget()
-        self._last_stamp_ns[frame.camera] = frame.stamp_ns
-        return tracker.follow(segmentation)
-
     def _is_too_old(self, frame: Frame[ImageMessage], max_age_s: float) -> bool:
         """Frames without a stamp have no age; a limit of 0 is none."""
         age_s = (self._now_ns() - frame.stamp_ns) / 1e9
@@ -194,13 +166,3 @@ class Pipeline:
                 f'The pictures of a frame failed. {type(error).__name__}: {error}',
                 throttle_duration_sec=1.0,
             )
-
-
-def _segment(
-    segmenter: Segmenter, rgb: NDArray[np.uint8], parameters: RoseParameters
-) -> Segmentation:
-    """What the parameters ask for in an image."""
-    segmentation = segmenter.segment(
-        rgb, parameters.instruction or None, candidates=parameters.candidates
-    )
-    return segmenter.self_refine(segmentation) if parameters.self_refine else segmentation

@@ -34,9 +34,10 @@ from ros2_rose.ontology import read_ontology
 from ros2_rose.overlay import PicturePublisher
 from ros2_rose.parameter_server import ParameterServer
 from ros2_rose.parameters import ParameterError
-from ros2_rose.pipeline import LoadSegmenter, Pipeline, load_segmenter
+from ros2_rose.pipeline import LoadSegmenter, Pipeline
 from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
+from ros2_rose.segmenting import load_segmenter
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.worker import ModelWorker
 from rose_model.checkpoint import check_folder

@@ -19,6 +19,7 @@ from ros2_rose.history import FrameRecord
 from ros2_rose.masks import decode_mask
 from ros2_rose.msg import Segment as SegmentMessage
 from ros2_rose.msg import SegmentArray
+from ros2_rose.segment_fields import Kind, Source
 from ros2_rose.srv import Refine
 from rose_model.errors import InvalidRequestError
 from rose_model.records import PointHint, RefineTarget
@@ -88,6 +89,13 @@ def test_a_corrected_segment_says_so(make_segment):
 
 def test_runs_are_stored_without_copying_number_by_number(make_segment):
     assert isinstance(segment_to_msg(make_segment('1')).mask.counts, array.array)
+
+
+def test_kinds_and_sources_are_numbered_as_in_the_message():
+    for kind in (Kind, Source):
+        for member in kind:
+            name = f'{kind.__name__.upper()}_{member.name}'
+            assert getattr(SegmentMessage, name) == member.value
 
 
 def test_messages_pass_the_field_checks(make_segment, make_segmentation):

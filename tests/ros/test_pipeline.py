@@ -8,14 +8,15 @@ import pytest
 import torch
 from std_msgs.msg import Header
 
-from ros2_rose import pipeline as pipeline_module
+from ros2_rose import segmenting
 from ros2_rose.camera_inbox import Frame
 from ros2_rose.conversions import to_time
 from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
 from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import parameters_from
-from ros2_rose.pipeline import Pipeline, load_segmenter
+from ros2_rose.pipeline import Pipeline
+from ros2_rose.segmenting import load_segmenter
 
 WAIT_S = 30.0
 RGB = np.zeros((6, 8, 3), np.uint8)
@@ -65,7 +66,7 @@ class Bench:
             self.loaded.append((model, options))
             return self.segmenter
 
-        monkeypatch.setattr(pipeline_module.RoseSegmenter, 'from_pretrained', load)
+        monkeypatch.setattr(segmenting.RoseSegmenter, 'from_pretrained', load)
         self.published, self.pictures, self.log = [], [], Log()
         self.now_ns = 0
         self.pipeline = Pipeline(

@@ -1,0 +1,32 @@
+"""The objects of all cameras: each camera is followed by a tracker of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ros2_rose.tracker import Tracker
+from rose_model.records import Segmentation
+
+
+class CameraTracks:
+    """One tracker a camera.  Stamps that go back are another drive: its objects are new."""
+
+    def __init__(self, cameras: Iterable[str]) -> None:
+        self._trackers = {name: Tracker() for name in cameras}
+        self._last_stamp_ns = dict.fromkeys(self._trackers, 0)
+
+    def follow(
+        self, camera: str, stamp_ns: int, segmentation: Segmentation
+    ) -> tuple[Segmentation, frozenset[str]]:
+        """The next frame of a camera under the ids of its objects, and the ids of those whose
+        label was stated.
+        """
+        tracker = self._trackers[camera]
+        if stamp_ns < self._last_stamp_ns[camera]:
+            tracker.forget()
+        self._last_stamp_ns[camera] = stamp_ns
+        return tracker.follow(segmentation)
+
+    def state(self, camera: str, identity: str, label: str) -> None:
+        """From the next frame on the object of that id has this label, while it is in view."""
+        self._trackers[camera].state(identity, label)

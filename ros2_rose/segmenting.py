@@ -1,0 +1,40 @@
+"""The model as the parameters want it: how it is loaded, and what it is asked for."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ros2_rose.parameters import RoseParameters
+from ros2_rose.worker import Segmenter
+from rose_model.records import Segmentation
+from rose_model.segmenter import RoseSegmenter
+
+
+def load_segmenter(parameters: RoseParameters) -> Segmenter:
+    """The model that the parameters name, in the memory of the device that they name.
+
+    Raises:
+        RoseError: the folder or a value cannot be used.
+    """
+    if parameters.num_threads:
+        torch.set_num_threads(parameters.num_threads)
+        cv2.setNumThreads(parameters.num_threads)
+    return RoseSegmenter.from_pretrained(
+        parameters.model,
+        device=parameters.device,
+        min_objectness=parameters.min_objectness or None,
+        max_segments=parameters.max_segments or None,
+    )
+
+
+def segment_image(
+    segmenter: Segmenter, rgb: NDArray[np.uint8], parameters: RoseParameters
+) -> Segmentation:
+    """What the parameters ask for in an image."""
+    segmentation = segmenter.segment(
+        rgb, parameters.instruction or None, candidates=parameters.candidates
+    )
+    return segmenter.self_refine(segmentation) if parameters.self_refine else segmentation
