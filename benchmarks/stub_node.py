@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 import time
@@ -47,6 +48,7 @@ class StubSegmenter:
         instruction: str | None = None,
         *,
         candidates: Sequence[str] = (),
+        deadline_s: float = math.inf,
     ) -> Segmentation:
         """As many ellipses as were asked for, all over the image."""
         time.sleep(self.frame_s)
@@ -55,7 +57,9 @@ class StubSegmenter:
             _ellipses(height, width, self.segments), (height, width), '', _NO_CONTEXT
         )
 
-    def self_refine(self, segmentation: Segmentation) -> Segmentation:
+    def self_refine(
+        self, segmentation: Segmentation, *, deadline_s: float = math.inf
+    ) -> Segmentation:
         """The same segments."""
         return segmentation
 

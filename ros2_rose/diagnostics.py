@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ros2_rose.camera_inbox import CameraCounts
 from ros2_rose.camera_watch import Health
+from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.frame_service import RequestCounts
 from ros2_rose.worker import ModelState
 
@@ -92,7 +93,11 @@ def camera_status(
 
 
 def output_status(
-    latency: Latency, processed: int, unmapped: str, rates: RateMeter
+    latency: Latency,
+    processed: int,
+    deadline: DeadlineCounts,
+    unmapped: str,
+    rates: RateMeter,
 ) -> DiagnosticStatus:
     """How much comes out, how late, and which labels the ontology has no class for."""
     return _status(
@@ -104,6 +109,8 @@ def output_status(
             'rate_hz': f'{rates.rate_hz("output", processed):.2f}',
             'latency_ms_p50': f'{latency.p50_ms:.1f}',
             'latency_ms_p99': f'{latency.p99_ms:.1f}',
+            'cut_by_deadline': deadline.cut,
+            'late': deadline.late,
             'unmapped_labels': unmapped,
         },
     )

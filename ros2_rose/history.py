@@ -36,11 +36,11 @@ class FrameExpiredError(FrameLookupError):
 class FrameRecord:
     """One published frame.
 
-    ``header`` is the ``std_msgs/Header`` of its image and ``stamp_ns`` the stamp in
-    it.  ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at
-    first and grows with every correction.  ``candidates`` are the labels that were to choose from;
-    none: labels were generated.  ``stated``: ids of the segments whose label was stated in an
-    earlier frame.  ``ontology`` gives the classes of labels.
+    ``header`` is the ``std_msgs/Header`` of its image and ``stamp_ns`` the stamp in it.
+    ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at first and
+    grows with every correction.  ``candidates`` are the labels that were to choose from; none:
+    labels were generated.  ``stated``: ids of the segments whose label was stated in an earlier
+    frame.  ``ontology`` gives the classes of labels.  ``is_late``: it missed its deadline.
     """
 
     camera: str
@@ -52,6 +52,7 @@ class FrameRecord:
     candidates: tuple[str, ...] = ()
     stated: frozenset[str] = frozenset()
     ontology: Ontology = NO_ONTOLOGY
+    is_late: bool = False
 
     def corrected(self, segmentation: Segmentation) -> FrameRecord:
         """The same frame after a correction."""

@@ -57,7 +57,8 @@ class UnmappedLabels:
         """Count the labels of a frame.  Without any ontology nothing is missing."""
         if not self._ontology:
             return
-        unmapped = [label for label in labels if not self._ontology.class_of(label)]
+        named = (label for label in labels if label)
+        unmapped = [label for label in named if not self._ontology.class_of(label)]
         with self._lock:
             self._counts.update(unmapped)
             if len(self._counts) > _REMEMBERED:

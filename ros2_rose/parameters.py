@@ -143,6 +143,13 @@ class RoseParameters(_Frozen):
         le=3600.0,
         description='Images whose stamp is older [s] when their turn comes are dropped; 0: none.',
     )
+    deadline_s: float = Field(
+        0.0,
+        ge=0.0,
+        le=3600.0,
+        description='Time from the arrival of an image to its message [s]; what cannot be done in '
+        'it is left out, first names, then masks, and the message says so; 0: none.',
+    )
     history_length: int = Field(
         60, ge=1, le=10_000, description='Frames of each camera that ~/refine and ~/refer know.'
     )

@@ -6,6 +6,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from ros2_rose.camera_inbox import CameraInbox, Frame
 from ros2_rose.camera_subscription import ImageMessage
 from ros2_rose.camera_tracks import CameraTracks
 from ros2_rose.conversions import image_to_rgb, record_to_msg
+from ros2_rose.deadline import Deadline
 from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
@@ -57,6 +59,7 @@ class Pipeline:
         self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
+        self.deadline = Deadline(parameters.deadline_s)
         self.worker = ModelWorker(self._load_model, self.inbox, self._process, logger)
         self.model_name = ''
         self._publish_segments = publish_segments
@@ -119,9 +122,10 @@ class Pipeline:
                 throttle_duration_sec=1.0,
             )
             return
-        segmentation, stated = self._tracks.follow(
-            frame.camera, frame.stamp_ns, segment_image(segmenter, rgb, parameters)
-        )
+        deadline_s = self.deadline.for_model(frame.received_s)
+        found = segment_image(segmenter, rgb, parameters, deadline_s)
+        segmented_s = time.monotonic()
+        segmentation, stated = self._tracks.follow(frame.camera, frame.stamp_ns, found)
         record = FrameRecord(
             camera=frame.camera,
             header=frame.message.header,
@@ -133,6 +137,8 @@ class Pipeline:
             ontology=self._ontology,
         )
         message = record_to_msg(record, segmenter.name)
+        message.is_late = self.deadline.is_late(frame.received_s, segmented_s)
+        record = replace(record, is_late=message.is_late)
         with self._gate:
             if not self._is_open:
                 self.inbox.came_late(frame.camera)
@@ -142,6 +148,7 @@ class Pipeline:
             self._publish_segments(message)
         self._frame_seq[frame.camera] += 1
         self.inbox.processed(frame.camera)
+        self.deadline.count(segmentation, record.is_late)
         self.unmapped.add(segment.category for segment in segmentation.segments)
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)

@@ -246,6 +246,7 @@ class RoseNode(LifecycleNode):
                 diagnostics.output_status(
                     pipeline.latency.summary(),
                     processed,
+                    pipeline.deadline.counts(),
                     pipeline.unmapped.summary(),
                     self._rates,
                 ),

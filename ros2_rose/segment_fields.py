@@ -50,6 +50,9 @@ def array_fields(
         'revision': record.revision,
         'prompt': _prompt(record),
         'model': model,
+        'is_late': record.is_late,
+        'skipped_masks': record.segmentation.skipped_masks,
+        'skipped_names': record.segmentation.skipped_names,
         'segments': [
             segment_fields(
                 segment,

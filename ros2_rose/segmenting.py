@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import cv2
 import numpy as np
 import torch
@@ -31,10 +33,20 @@ def load_segmenter(parameters: RoseParameters) -> Segmenter:
 
 
 def segment_image(
-    segmenter: Segmenter, rgb: NDArray[np.uint8], parameters: RoseParameters
+    segmenter: Segmenter,
+    rgb: NDArray[np.uint8],
+    parameters: RoseParameters,
+    deadline_s: float = math.inf,
 ) -> Segmentation:
-    """What the parameters ask for in an image."""
+    """What the parameters ask for in an image, as much as can be done before ``deadline_s``, a
+    moment of ``time.monotonic``.
+    """
     segmentation = segmenter.segment(
-        rgb, parameters.instruction or None, candidates=parameters.candidates
+        rgb,
+        parameters.instruction or None,
+        candidates=parameters.candidates,
+        deadline_s=deadline_s,
     )
-    return segmenter.self_refine(segmentation) if parameters.self_refine else segmentation
+    if not parameters.self_refine:
+        return segmentation
+    return segmenter.self_refine(segmentation, deadline_s=deadline_s)

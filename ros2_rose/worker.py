@@ -34,11 +34,12 @@ class Segmenter(Protocol):
         instruction: str | None = None,
         *,
         candidates: Sequence[str] = (),
+        deadline_s: float = ...,
     ) -> Segmentation:
-        """Segment a uint8 RGB ``[H, W, 3]``."""
+        """Segment a uint8 RGB ``[H, W, 3]``, before a moment of ``time.monotonic``."""
 
-    def self_refine(self, segmentation: Segmentation) -> Segmentation:
-        """Let the model mend what it is least sure of."""
+    def self_refine(self, segmentation: Segmentation, *, deadline_s: float = ...) -> Segmentation:
+        """Let the model mend what it is least sure of, before a moment of ``time.monotonic``."""
 
     def refer(self, image: FrameContext, description: str) -> Segmentation:
         """The one segment that a description means, or none, in a frame that was segmented."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,7 +14,8 @@ from rose_model.candidates import NameEncoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
-from rose_model.postprocess import crop_masks, remove_specks, suppress_duplicates
+from rose_model.pace import Pace
+from rose_model.postprocess import CroppedMask, crop_masks, remove_specks, suppress_duplicates
 from rose_model.records import FrameContext, Segment
 from rose_model.rose import Rose
 from rose_model.super_patch import role_map
@@ -31,6 +34,28 @@ class PatchReadings:
     def at(self, patches: Tensor) -> PatchReadings:
         """The readings of some patches."""
         return PatchReadings(self.embedding[patches], self.objectness[patches])
+
+
+@dataclass(frozen=True, eq=False)
+class DecodedPatches:
+    """Segments without ids, and how many patches got no mask and segments no name for want of
+    time.
+    """
+
+    segments: tuple[Segment, ...]
+    skipped_masks: int = 0
+    skipped_names: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class _Masks:
+    """What is left of the patches: ``rows`` ``[K]`` of theirs, best first, and as many ``scores``
+    and ``crops``.
+    """
+
+    rows: Tensor
+    scores: Tensor
+    crops: list[CroppedMask]
 
 
 class PatchDecoder:
@@ -52,6 +77,7 @@ class PatchDecoder:
         self._encode_names = NameEncoder(rose.text_tower, text_tokenizer)
         self._candidates: tuple[str, ...] = ()
         self._candidate_embedding = torch.zeros(0)
+        self._mask_pace, self._name_pace = Pace(), Pace()
 
     def decode(
         self,
@@ -60,35 +86,35 @@ class PatchDecoder:
         context: FrameContext,
         candidates: Sequence[str] = (),
         given: Tensor | None = None,
-    ) -> tuple[Segment, ...]:
-        """Segments of the kept ``patches`` ``[N]``, without ids; duplicates and specks are gone.
+        deadline_s: float = math.inf,
+    ) -> DecodedPatches:
+        """Segments of the kept ``patches`` ``[N]``, best first; duplicates and specks are gone.
 
         ``given``: log-odds ``[M, M]`` that are known beforehand.  Duplicates go before names are
-        made: fewer names, and the same answer.
+        made: fewer names, and the same answer.  ``deadline_s``: a moment of ``time.monotonic``.
+        When it is near, the last of the patches get no mask, but the first always does, and the
+        last of the segments the name ``''``; masks go before names, for what has no name can still
+        be avoided.
         """
-        analyzer = self._rose.patch_analyzer
-        kept = readings.at(patches)
-        masks = decode_masks(
-            self._rose.sam, analyzer.mask_embedding(kept.embedding), context.image_embeddings
-        )
-        logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
-        unique = suppress_duplicates(logits, kept.objectness, self._limits.nms_iou)
-        cropped = crop_masks(
-            remove_specks(logits[unique], self._limits.min_region),
-            context.geometry,
-            self._limits.min_area,
-        )
-        rows = unique[list(cropped)]
-        names = self._name(kept.embedding[rows], tuple(candidates))
+        start_s = time.monotonic()
+        count = max(1, self._mask_pace.affordable(len(patches), deadline_s - start_s))
+        kept = readings.at(patches[:count])
+        masks = self._mask(kept, context, given)
+        middle_s = time.monotonic()
+        self._mask_pace.add(len(patches[:count]), middle_s - start_s)
+        to_name = self._name_pace.affordable(len(masks.rows), deadline_s - middle_s)
+        names = self._name(kept.embedding[masks.rows[:to_name]], tuple(candidates))
+        self._name_pace.add(to_name, time.monotonic() - middle_s)
+        unnamed = len(masks.rows) - len(names)
         columns = zip(
-            patches[rows].tolist(),
-            kept.objectness[rows].tolist(),
-            masks.scores[rows].tolist(),
-            cropped.values(),
-            names,
+            patches[masks.rows].tolist(),
+            kept.objectness[masks.rows].tolist(),
+            masks.scores.tolist(),
+            masks.crops,
+            [*names, *unnamed * [('', 0.0)]],
             strict=True,
         )
-        return tuple(
+        segments = tuple(
             Segment(
                 id='',
                 category=category,
@@ -102,6 +128,21 @@ class PatchDecoder:
             )
             for patch, objectness, mask_score, crop, (category, category_score) in columns
         )
+        return DecodedPatches(segments, max(0, len(patches) - count), unnamed)
+
+    def _mask(self, kept: PatchReadings, context: FrameContext, given: Tensor | None) -> _Masks:
+        """The masks of patches without duplicates and specks."""
+        embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
+        masks = decode_masks(self._rose.sam, embedding, context.image_embeddings)
+        logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
+        unique = suppress_duplicates(logits, kept.objectness, self._limits.nms_iou)
+        cropped = crop_masks(
+            remove_specks(logits[unique], self._limits.min_region),
+            context.geometry,
+            self._limits.min_area,
+        )
+        rows = unique[list(cropped)]
+        return _Masks(rows, masks.scores[rows], list(cropped.values()))
 
     def _name(self, embedding: Tensor, candidates: tuple[str, ...]) -> list[tuple[str, float]]:
         """Name and score of each object embedding ``[N, D]``."""

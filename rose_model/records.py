@@ -110,12 +110,17 @@ class FrameContext:
 class Segmentation:
     """One segmented frame; ``segments`` are sorted by area, largest first, so that painting in
     order is right.
+
+    For want of time ``skipped_masks`` patches got no mask and ``skipped_names`` segments the name
+    ``''``.
     """
 
     segments: tuple[Segment, ...]
     original_size: tuple[int, int]
     instruction: str
     context: FrameContext
+    skipped_masks: int = 0
+    skipped_names: int = 0
 
     def find(self, segment_id: str) -> Segment | None:
         """The segment of that id, or ``None``."""

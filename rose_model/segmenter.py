@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -108,12 +110,15 @@ class RoseSegmenter:
         instruction: str | None = None,
         *,
         candidates: Sequence[str] = (),
+        deadline_s: float = math.inf,
     ) -> Segmentation:
         """Segment what the instruction asks for, by default everything.
 
         ``image``: uint8 RGB ``[H, W, 3]``, or the context of a frame that has been seen.  With
         ``candidates`` each segment is called by the one that fits best, and ``category_score`` is
-        its probability among them; without, names are generated.
+        its probability among them; without, names are generated.  ``deadline_s``: a moment of
+        ``time.monotonic``; what cannot be done before it, by what earlier frames took, is left
+        out: names first, then masks, the least sure ones first.
 
         Raises:
             ImageError: the array is no such image.
@@ -126,9 +131,16 @@ class RoseSegmenter:
         context = self._see(image)
         readings = self._perceive(context, sentence, None)
         patches = select_patches(readings.objectness, self._roles, self._patch_filter)
-        segments = self._decoder.decode(readings, patches, context, names)
-        frame = Segmentation((), context.geometry.original_size, sentence, context)
-        ordered = frame.with_segments(segments).segments
+        decoded = self._decoder.decode(readings, patches, context, names, deadline_s=deadline_s)
+        frame = Segmentation(
+            (),
+            context.geometry.original_size,
+            sentence,
+            context,
+            decoded.skipped_masks,
+            decoded.skipped_names,
+        )
+        ordered = frame.with_segments(decoded.segments).segments
         return replace(
             frame,
             segments=tuple(replace(segment, id=str(n)) for n, segment in enumerate(ordered, 1)),
@@ -154,7 +166,7 @@ class RoseSegmenter:
         frame = Segmentation((), context.geometry.original_size, sentence, context)
         if readings.objectness[best] < MIN_SINGLE_OBJECTNESS:
             return frame
-        segments = self._decoder.decode(readings, best, context)
+        segments = self._decoder.decode(readings, best, context).segments
         return frame.with_segments(tuple(replace(segment, id='1') for segment in segments))
 
     @torch.inference_mode()
@@ -215,21 +227,28 @@ class RoseSegmenter:
                 f'Nothing in the image answers to {text.strip()!r} '
                 f'(best objectness {float(objectness[best]):.3f}); add a point, or other words.'
             )
-        answers = self._decoder.decode(readings, best, context, given=given)
+        answers = self._decoder.decode(readings, best, context, given=given).segments
         if not answers:
             raise RefinementRejectedError(
                 f'The answer to {text.strip()!r} is an empty mask; nothing was changed.'
             )
         return write_back(segmentation, request, answers[0], self.config.postprocess.nms_iou)
 
-    def self_refine(self, segmentation: Segmentation) -> Segmentation:
+    def self_refine(
+        self, segmentation: Segmentation, *, deadline_s: float = math.inf
+    ) -> Segmentation:
         """Correct the frame's most doubtful masks without anybody asking: self-triggered
         refinement.
 
         Each is refined with its own name and box; the answer is taken only where the model
-        expects a higher IoU of it.
+        expects a higher IoU of it.  ``deadline_s``: a moment of ``time.monotonic``; no refinement
+        begins that would end after it, by what the longest one took.
         """
+        longest_s = 0.0
         for segment in doubtful_segments(segmentation.segments):
+            start_s = time.monotonic()
+            if start_s + longest_s > deadline_s:
+                break
             sentence = mask_sentence(segment.category)
             try:
                 refinement = self.refine(
@@ -237,6 +256,8 @@ class RoseSegmenter:
                 )
             except RefinementRejectedError:
                 continue
+            finally:
+                longest_s = max(longest_s, time.monotonic() - start_s)
             if refinement.changed[0].mask_score > segment.mask_score:
                 segmentation = refinement.segmentation
         return segmentation

@@ -1,5 +1,6 @@
 """The pipeline: what becomes of a frame, with a scripted model in the place of the real one."""
 
+import math
 import threading
 from dataclasses import replace
 
@@ -11,6 +12,7 @@ from std_msgs.msg import Header
 from ros2_rose import segmenting
 from ros2_rose.camera_inbox import Frame
 from ros2_rose.conversions import to_time
+from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
 from ros2_rose.ontology import Ontology
@@ -40,10 +42,11 @@ class ScriptedSegmenter:
         self.gate = threading.Event()
         self.gate.set()
         self.began = threading.Event()
-        self.seen, self.asked = [], []
+        self.seen, self.asked, self.deadlines = [], [], []
 
-    def segment(self, image, instruction=None, *, candidates=()):
+    def segment(self, image, instruction=None, *, candidates=(), deadline_s=math.inf):
         self.seen.append((image.shape, instruction, torch.get_num_threads()))
+        self.deadlines.append(deadline_s)
         self.asked.append((instruction, tuple(candidates)))
         self.began.set()
         assert self.gate.wait(WAIT_S)
@@ -51,7 +54,7 @@ class ScriptedSegmenter:
             return self.segmentation
         raise RuntimeError('too bright')
 
-    def self_refine(self, segmentation):
+    def self_refine(self, segmentation, *, deadline_s=math.inf):
         return segmentation.with_segments(
             tuple(replace(segment, revision=1) for segment in segmentation.segments)
         )
@@ -247,6 +250,40 @@ def test_without_a_limit_without_a_stamp_and_from_the_future_no_frame_is_too_old
     bench.now_ns = 10_000_000_000
     bench.offer(stamp_ns)
     assert bench.counts_when_idle().processed == 1
+
+
+def test_without_a_deadline_the_model_has_all_the_time(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.offer(1)
+    bench.counts_when_idle()
+    assert bench.segmenter.deadlines == [math.inf]
+    assert not bench.published[0].is_late
+    assert bench.pipeline.deadline.counts() == DeadlineCounts(0, 0)
+
+
+def test_a_frame_is_published_as_late_when_its_deadline_has_passed(make_bench):
+    bench = make_bench(deadline_s=5.0)  # the image came when the clock began
+    bench.pipeline.open()
+    bench.offer(1)
+    bench.counts_when_idle()
+    [message] = bench.published
+    assert message.is_late
+    assert bench.pipeline.history.find('camera', 1).is_late
+    assert bench.segmenter.deadlines == [5.0]
+    assert bench.pipeline.deadline.counts() == DeadlineCounts(0, 1)
+
+
+def test_what_was_left_out_for_the_deadline_is_published_and_counted(make_bench):
+    bench = make_bench(deadline_s=3600.0)
+    cut = replace(bench.segmenter.segmentation, skipped_masks=3, skipped_names=2)
+    bench.segmenter.segmentation = cut
+    bench.pipeline.open()
+    bench.offer(1)
+    bench.counts_when_idle()
+    [message] = bench.published
+    assert (message.skipped_masks, message.skipped_names) == (3, 2)
+    assert bench.pipeline.deadline.counts().cut == 1
 
 
 def test_pictures_that_fail_do_not_count_twice(make_bench):
