@@ -24,6 +24,8 @@ from ros2_rose.segmenting import segment_image
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
 from rose_model.records import Segment
 
+STALE = 'STALE'  # why an image is not used, beside the reasons of BadImageError
+
 CheckParameters = Callable[[RoseParameters], None]
 PublishSegments = Callable[[SegmentArray], None]
 PublishPictures = Callable[[FrameRecord, NDArray[np.uint8] | None], None]
@@ -54,7 +56,10 @@ class Pipeline:
         self.check = check
         self._ontology = ontology
         self.unmapped = UnmappedLabels(ontology)
-        self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
+        self.inbox: CameraInbox[ImageMessage] = CameraInbox(
+            parameters.camera_names,
+            {name: camera.priority for name, camera in parameters.cameras.items()},
+        )
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
         self.worker = ModelWorker(self._load_model, self.inbox, self._process, logger)
@@ -73,6 +78,18 @@ class Pipeline:
         """Publish from now on."""
         with self._gate:
             self._is_open = True
+
+    def offer(self, frame: Frame[ImageMessage]) -> str:
+        """Let a frame wait for the model; ``STALE`` if it is too old for that, or not newer than
+        the one before it.
+        """
+        if self._is_too_old(frame, self.parameters.max_age_s):
+            self.inbox.expire(frame.camera)
+            return STALE
+        if not self.inbox.offer(frame):
+            return STALE
+        self.worker.wake()
+        return ''
 
     def change(self, parameters: RoseParameters) -> None:
         """Ask the model for something else from the next frame on; only ``LIVE`` parameters may
@@ -119,6 +136,12 @@ class Pipeline:
                 throttle_duration_sec=1.0,
             )
             return
+        back_s = self._tracks.goes_back_s(frame.camera, frame.stamp_ns)
+        if back_s:
+            self._logger.warning(
+                f'Stamps of camera {frame.camera!r} went back by {back_s:.1f} s, as when a '
+                'recording starts again: its objects get new ids.'
+            )
         segmentation, stated = self._tracks.follow(
             frame.camera, frame.stamp_ns, segment_image(segmenter, rgb, parameters)
         )
