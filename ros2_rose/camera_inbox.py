@@ -49,7 +49,9 @@ class Frame(Generic[Message]):
 class CameraCounts:
     """What became of the frames of one camera; ``rejected`` by reason.
 
-    ``time_back``: how often stamps went back so far that a recording must have started again.
+    ``remarks`` count what is odd about stamps, and keeps no frame from being used: ``time_back``,
+    stamps that went back so far that a recording must have started again; ``without_stamp``; and
+    ``from_future``.
     """
 
     received: int
@@ -57,7 +59,7 @@ class CameraCounts:
     dropped_busy: int
     dropped_stale: int
     rejected: Mapping[str, int]
-    time_back: int = 0
+    remarks: Mapping[str, int]
 
     @property
     def dropped(self) -> int:
@@ -72,12 +74,14 @@ class _Camera(Generic[Message]):
     start: int = 0  # in the order of these the waiting frames are served
     finish: int = 0  # before this the next frame cannot start
     newest_ns: int = 0
-    time_back: int = 0
     received: int = 0
     processed: int = 0
     dropped_busy: int = 0
     dropped_stale: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(
+        default_factory=lambda: Counter(time_back=0, without_stamp=0, from_future=0)
+    )
 
     def is_stale(self, stamp_ns: int) -> bool:
         """True for a repeated or a late stamp; frames without stamps are never stale."""
@@ -117,9 +121,16 @@ class CameraInbox(Generic[Message]):
                 camera.dropped_busy += 1
             camera.waiting = frame
             if frame.stamp_ns:
-                camera.time_back += frame.stamp_ns < camera.newest_ns
+                camera.remarks['time_back'] += frame.stamp_ns < camera.newest_ns
                 camera.newest_ns = frame.stamp_ns
+            else:
+                camera.remarks['without_stamp'] += 1
             return True
+
+    def remark(self, camera: str, what: str) -> None:
+        """Count what is odd about a frame that is used nevertheless."""
+        with self._lock:
+            self._cameras[camera].remarks[what] += 1
 
     def expire(self, camera: str) -> None:
         """Count a frame that was too old when it arrived."""
@@ -189,7 +200,7 @@ class CameraInbox(Generic[Message]):
                     dropped_busy=camera.dropped_busy,
                     dropped_stale=camera.dropped_stale,
                     rejected=dict(camera.rejected),
-                    time_back=camera.time_back,
+                    remarks=dict(camera.remarks),
                 )
                 for name, camera in sorted(self._cameras.items())
             }

@@ -26,6 +26,9 @@ from rose_model.records import Segment
 
 STALE = 'STALE'  # why an image is not used, beside the reasons of BadImageError
 
+# Clocks of two machines may differ by this; a stamp that is further ahead is counted.
+FUTURE_NS = 1_000_000_000
+
 CheckParameters = Callable[[RoseParameters], None]
 PublishSegments = Callable[[SegmentArray], None]
 PublishPictures = Callable[[FrameRecord, NDArray[np.uint8] | None], None]
@@ -86,6 +89,8 @@ class Pipeline:
         if self._is_too_old(frame, self.parameters.max_age_s):
             self.inbox.expire(frame.camera)
             return STALE
+        if 0 < self._now_ns() < frame.stamp_ns - FUTURE_NS:
+            self.inbox.remark(frame.camera, 'from_future')
         if not self.inbox.offer(frame):
             return STALE
         self.worker.wake()

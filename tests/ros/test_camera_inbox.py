@@ -55,10 +55,10 @@ def test_a_recording_that_starts_again_goes_on():
     inbox = CameraInbox(['front'])
     inbox.offer(frame(10 * JUMP_BACK_NS))
     inbox.take()
-    assert inbox.counts()['front'].time_back == 0
+    assert inbox.counts()['front'].remarks['time_back'] == 0
     inbox.offer(frame(2 * JUMP_BACK_NS))
     assert inbox.take().stamp_ns == 2 * JUMP_BACK_NS
-    assert inbox.counts()['front'].time_back == 1
+    assert inbox.counts()['front'].remarks['time_back'] == 1
 
 
 def test_frames_without_stamps_are_never_stale():
@@ -66,7 +66,7 @@ def test_frames_without_stamps_are_never_stale():
     for _ in range(3):
         inbox.offer(frame(0))
         assert inbox.take() is not None
-    assert inbox.counts()['front'].time_back == 0
+    assert inbox.counts()['front'].remarks['time_back'] == 0
 
 
 def test_a_frame_without_a_stamp_does_not_hide_that_the_next_one_is_repeated():
@@ -74,7 +74,7 @@ def test_a_frame_without_a_stamp_does_not_hide_that_the_next_one_is_repeated():
     for stamp in (5, 0, 5):
         inbox.offer(frame(stamp))
     assert dropped(inbox) == (1, 1)
-    assert inbox.counts()['front'].time_back == 0
+    assert inbox.counts()['front'].remarks['time_back'] == 0
 
 
 def test_cameras_take_turns_whatever_their_rates():
