@@ -9,6 +9,9 @@ from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode
 from launch_ros.substitutions import FindPackageShare
 
+# Fast DDS 2 (Jazzy) reads the first one, Fast DDS 3 (Kilted) the second one.
+PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+
 
 def generate_launch_description() -> LaunchDescription:
     """The arguments, and the node, which configures and activates itself (``autostart``)."""
@@ -35,10 +38,13 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='false',
                 description='Give Fast DDS 128 MiB of shared memory; the cameras need it, too.',
             ),
-            SetEnvironmentVariable(
-                'FASTDDS_DEFAULT_PROFILES_FILE',
-                PathJoinSubstitution([config, 'fastdds_large.xml']),
-                condition=IfCondition(LaunchConfiguration('large_images')),
+            *(
+                SetEnvironmentVariable(
+                    name,
+                    PathJoinSubstitution([config, 'fastdds_large.xml']),
+                    condition=IfCondition(LaunchConfiguration('large_images')),
+                )
+                for name in PROFILE_VARIABLES
             ),
             LifecycleNode(
                 package='ros2_rose',

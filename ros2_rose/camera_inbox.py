@@ -2,20 +2,33 @@
 
 For every camera, once nothing waits and nothing is worked on:
 ``received = processed + dropped_busy + dropped_stale + sum(rejected)``.
+
+Whose turn it is follows start-time fair queueing (Goyal, Vin and Cheng 1996).  While their frames
+wait, cameras are served in the ratio of their priorities; equal ones take turns.  Nobody starves:
+while a camera waits, another one has at most ``its priority / own priority + 1`` turns.  A camera
+that sent nothing for a while is not owed the turns that it missed.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Generic, TypeVar
 
 Message = TypeVar('Message')
 
 # Stamps that go back by more than this are a recording that starts again, not a late frame.
 JUMP_BACK_NS = 1_000_000_000
+
+MAX_PRIORITY = 10
+
+# A turn costs a camera this, divided by its priority: whole numbers, so that no turn is ever lost
+# to rounding.
+_TURN = math.lcm(*range(1, MAX_PRIORITY + 1))
 
 
 @dataclass(frozen=True)
@@ -34,13 +47,19 @@ class Frame(Generic[Message]):
 
 @dataclass(frozen=True)
 class CameraCounts:
-    """What became of the frames of one camera; ``rejected`` by reason."""
+    """What became of the frames of one camera; ``rejected`` by reason.
+
+    ``remarks`` count what is odd about stamps, and keeps no frame from being used: ``time_back``,
+    stamps that went back so far that a recording must have started again; ``without_stamp``; and
+    ``from_future``.
+    """
 
     received: int
     processed: int
     dropped_busy: int
     dropped_stale: int
     rejected: Mapping[str, int]
+    remarks: Mapping[str, int]
 
     @property
     def dropped(self) -> int:
@@ -50,13 +69,19 @@ class CameraCounts:
 
 @dataclass
 class _Camera(Generic[Message]):
+    priority: int
     waiting: Frame[Message] | None = None
+    start: int = 0  # in the order of these the waiting frames are served
+    finish: int = 0  # before this the next frame cannot start
     newest_ns: int = 0
     received: int = 0
     processed: int = 0
     dropped_busy: int = 0
     dropped_stale: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
+    remarks: Counter[str] = field(
+        default_factory=lambda: Counter(time_back=0, without_stamp=0, from_future=0)
+    )
 
     def is_stale(self, stamp_ns: int) -> bool:
         """True for a repeated or a late stamp; frames without stamps are never stale."""
@@ -64,27 +89,54 @@ class _Camera(Generic[Message]):
 
 
 class CameraInbox(Generic[Message]):
-    """Takes frames from one thread and gives them to another, fairly over the cameras."""
+    """Takes frames from one thread and gives them to another, fairly over the cameras.
 
-    def __init__(self, cameras: Iterable[str]) -> None:
+    ``priorities``: whole numbers from 1 to ``MAX_PRIORITY``; a camera without one has 1.
+    """
+
+    def __init__(
+        self, cameras: Iterable[str], priorities: Mapping[str, int] = MappingProxyType({})
+    ) -> None:
         self._lock = threading.Lock()
-        self._cameras: dict[str, _Camera[Message]] = {name: _Camera() for name in cameras}
+        self._cameras: dict[str, _Camera[Message]] = {
+            name: _Camera(priorities.get(name, 1)) for name in cameras
+        }
+        self._now = 0  # the start of the frame that was taken last
 
-    def offer(self, frame: Frame[Message]) -> None:
+    def offer(self, frame: Frame[Message]) -> bool:
         """Let a frame wait in place of an older one, which counts as ``dropped_busy``.
 
-        A frame whose stamp is not newer than the last one counts as ``dropped_stale`` instead.
+        False for a frame whose stamp is not newer than the last one: it counts as
+        ``dropped_stale``.
         """
         with self._lock:
             camera = self._cameras[frame.camera]
             camera.received += 1
             if camera.is_stale(frame.stamp_ns):
                 camera.dropped_stale += 1
-                return
-            if camera.waiting is not None:
+                return False
+            if camera.waiting is None:
+                camera.start = max(self._now, camera.finish)
+            else:
                 camera.dropped_busy += 1
             camera.waiting = frame
-            camera.newest_ns = frame.stamp_ns
+            if frame.stamp_ns:
+                camera.remarks['time_back'] += frame.stamp_ns < camera.newest_ns
+                camera.newest_ns = frame.stamp_ns
+            else:
+                camera.remarks['without_stamp'] += 1
+            return True
+
+    def remark(self, camera: str, what: str) -> None:
+        """Count what is odd about a frame that is used nevertheless."""
+        with self._lock:
+            self._cameras[camera].remarks[what] += 1
+
+    def expire(self, camera: str) -> None:
+        """Count a frame that was too old when it arrived."""
+        with self._lock:
+            self._cameras[camera].received += 1
+            self._cameras[camera].dropped_stale += 1
 
     def refuse(self, camera: str, reason: str) -> None:
         """Count a frame that arrived and cannot be used."""
@@ -93,18 +145,21 @@ class CameraInbox(Generic[Message]):
             self._cameras[camera].rejected[reason] += 1
 
     def take(self) -> Frame[Message] | None:
-        """The waiting frame of the camera that was served longest ago, or ``None``.
+        """The waiting frame of the camera whose turn it is, or ``None``.
 
         Whoever takes a frame reports its end once, by ``processed``, ``failed`` or ``came_late``.
         """
         with self._lock:
-            for name, camera in self._cameras.items():
-                if camera.waiting is not None:
-                    frame, camera.waiting = camera.waiting, None
-                    # To the end of the line: dictionaries keep the order of insertion.
-                    self._cameras[name] = self._cameras.pop(name)
-                    return frame
-        return None
+            waiting = [name for name, camera in self._cameras.items() if camera.waiting]
+            if not waiting:
+                return None
+            name = min(waiting, key=lambda name: self._cameras[name].start)
+            # To the end of the line, for those who start alike: dictionaries keep their order.
+            camera = self._cameras[name] = self._cameras.pop(name)
+            frame, camera.waiting = camera.waiting, None
+            self._now = camera.start
+            camera.finish = camera.start + _TURN // camera.priority
+            return frame
 
     def processed(self, camera: str) -> None:
         """A taken frame was published."""
@@ -145,6 +200,7 @@ class CameraInbox(Generic[Message]):
                     dropped_busy=camera.dropped_busy,
                     dropped_stale=camera.dropped_stale,
                     rejected=dict(camera.rejected),
+                    remarks=dict(camera.remarks),
                 )
                 for name, camera in sorted(self._cameras.items())
             }

@@ -20,7 +20,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from ros2_rose import qos
 from ros2_rose.camera_watch import CameraWatch, Health
 from ros2_rose.parameters import CameraParameters
-from ros2_rose.silence import Demand, Offer, explain_silence, mismatches
+from ros2_rose.silence import Demand, Offer, explain_loss, explain_silence, mismatches
 
 ImageMessage: TypeAlias = Image | CompressedImage
 
@@ -137,3 +137,4 @@ class CameraSubscription:
 
     def _on_lost(self, lost: QoSMessageLostInfo) -> None:
         self.lost += lost.total_count_change
+        self.watch.lost(lost.total_count_change, explain_loss(self.is_reliable))

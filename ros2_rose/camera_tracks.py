@@ -22,10 +22,15 @@ class CameraTracks:
         label was stated.
         """
         tracker = self._trackers[camera]
-        if stamp_ns < self._last_stamp_ns[camera]:
+        if self.goes_back_s(camera, stamp_ns):
             tracker.forget()
-        self._last_stamp_ns[camera] = stamp_ns
+        self._last_stamp_ns[camera] = stamp_ns or self._last_stamp_ns[camera]
         return tracker.follow(segmentation)
+
+    def goes_back_s(self, camera: str, stamp_ns: int) -> float:
+        """How far a stamp lies before that of the last frame [s]; 0 if it does not, or is none."""
+        back_ns = self._last_stamp_ns[camera] - stamp_ns
+        return back_ns / 1e9 if stamp_ns and back_ns > 0 else 0.0
 
     def state(self, camera: str, identity: str, label: str) -> None:
         """From the next frame on the object of that id has this label, while it is in view."""

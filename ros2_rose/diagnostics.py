@@ -86,6 +86,7 @@ def camera_status(
         'dropped_stale': counts.dropped_stale,
         'rejected': sum(counts.rejected.values()),
         'lost': lost,
+        **counts.remarks,
         'rate_hz': f'{rates.rate_hz(f"input/{name}", counts.received):.2f}',
     }
     values |= {f'rejected.{reason}': count for reason, count in sorted(counts.rejected.items())}

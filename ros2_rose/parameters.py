@@ -22,6 +22,7 @@ from pydantic import (
     model_validator,
 )
 
+from ros2_rose.camera_inbox import MAX_PRIORITY
 from ros2_rose.image_decoder import MAX_PIXELS
 from rose_model.candidates import check_candidates
 from rose_model.errors import RefinementError
@@ -70,6 +71,12 @@ class CameraParameters(_Frozen):
         'auto',
         description='reliable, best_effort, or auto: reliable if all publishers offer it. '
         'Best effort loses images above 0.5 MB with the default settings of Fast DDS.',
+    )
+    priority: int = Field(
+        1,
+        ge=1,
+        le=MAX_PRIORITY,
+        description='Share of the model while several cameras wait: 2 has twice the turns of 1.',
     )
     warn_rate_hz: float = Field(
         0.0, ge=0.0, le=1000.0, description='Fewer images a second are a warning; 0: never.'

@@ -24,7 +24,12 @@ from ros2_rose.ontology import Ontology, UnmappedLabels
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.segmenting import segment_image
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
-from rose_model.records import Segment
+from rose_model.records import Segment, Segmentation
+
+STALE = 'STALE'  # why an image is not used, beside the reasons of BadImageError
+
+# Clocks of two machines may differ by this; a stamp that is further ahead is counted.
+FUTURE_NS = 1_000_000_000
 
 CheckParameters = Callable[[RoseParameters], None]
 PublishSegments = Callable[[SegmentArray], None]
@@ -56,7 +61,10 @@ class Pipeline:
         self.check = check
         self._ontology = ontology
         self.unmapped = UnmappedLabels(ontology)
-        self.inbox: CameraInbox[ImageMessage] = CameraInbox(parameters.camera_names)
+        self.inbox: CameraInbox[ImageMessage] = CameraInbox(
+            parameters.camera_names,
+            {name: camera.priority for name, camera in parameters.cameras.items()},
+        )
         self.history = FrameHistory(parameters.camera_names, parameters.history_length)
         self.latency = LatencyMeter()
         self.deadline = Deadline(parameters.deadline_s)
@@ -76,6 +84,20 @@ class Pipeline:
         """Publish from now on."""
         with self._gate:
             self._is_open = True
+
+    def offer(self, frame: Frame[ImageMessage]) -> str:
+        """Let a frame wait for the model; ``STALE`` if it is too old for that, or not newer than
+        the one before it.
+        """
+        if self._is_too_old(frame, self.parameters.max_age_s):
+            self.inbox.expire(frame.camera)
+            return STALE
+        if 0 < self._now_ns() < frame.stamp_ns - FUTURE_NS:
+            self.inbox.remark(frame.camera, 'from_future')
+        if not self.inbox.offer(frame):
+            return STALE
+        self.worker.wake()
+        return ''
 
     def change(self, parameters: RoseParameters) -> None:
         """Ask the model for something else from the next frame on; only ``LIVE`` parameters may
@@ -125,7 +147,7 @@ class Pipeline:
         deadline_s = self.deadline.for_model(frame.received_s)
         found = segment_image(segmenter, rgb, parameters, deadline_s)
         segmented_s = time.monotonic()
-        segmentation, stated = self._tracks.follow(frame.camera, frame.stamp_ns, found)
+        segmentation, stated = self._follow(frame, found)
         record = FrameRecord(
             camera=frame.camera,
             header=frame.message.header,
@@ -152,6 +174,18 @@ class Pipeline:
         self.unmapped.add(segment.category for segment in segmentation.segments)
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)
+
+    def _follow(
+        self, frame: Frame[ImageMessage], found: Segmentation
+    ) -> tuple[Segmentation, frozenset[str]]:
+        """The segments under the ids of their objects, and the ids whose label was stated."""
+        back_s = self._tracks.goes_back_s(frame.camera, frame.stamp_ns)
+        if back_s:
+            self._logger.warning(
+                f'Stamps of camera {frame.camera!r} went back by {back_s:.1f} s, as when a '
+                'recording starts again: its objects get new ids.'
+            )
+        return self._tracks.follow(frame.camera, frame.stamp_ns, found)
 
     def _is_too_old(self, frame: Frame[ImageMessage], max_age_s: float) -> bool:
         """Frames without a stamp have no age; a limit of 0 is none."""

@@ -203,9 +203,7 @@ class RoseNode(LifecycleNode):
                 throttle_duration_sec=10.0,
             )
         stamp_ns = to_nanoseconds(message.header.stamp)
-        pipeline.inbox.offer(Frame(camera, stamp_ns, time.monotonic(), message))
-        pipeline.worker.wake()
-        return ''
+        return pipeline.offer(Frame(camera, stamp_ns, time.monotonic(), message))
 
     def _watch(self) -> None:
         """A camera that fails or returns is reported at once, and a missing clock now and then."""

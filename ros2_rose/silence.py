@@ -44,6 +44,17 @@ def mismatches(demand: Demand, offers: Iterable[Offer]) -> list[str]:
     return told
 
 
+def explain_loss(is_reliable: bool) -> str:
+    """One sentence on why images that were sent get lost, with the cure."""
+    if is_reliable:
+        return 'this machine or the network is too slow for them: send fewer, or smaller ones'
+    return (
+        'best effort loses images above 0.5 MB with the default settings of Fast DDS: let the '
+        'camera publish reliably, or start it and this node with config/fastdds_large.xml '
+        '(large_images:=true)'
+    )
+
+
 def explain_silence(
     demand: Demand, offers: Sequence[Offer], image_topics: Mapping[str, str]
 ) -> str:

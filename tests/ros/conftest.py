@@ -114,10 +114,10 @@ class RosSide:
         key = kind, topic, reliability
         if key not in self._publishers:
             profile = QoSProfile(depth=5, reliability=reliability)
-            publisher = self.node.create_publisher(kind, topic, profile)
-            self._publishers[key] = publisher
-            self.wait_for(publisher.get_subscription_count, f'a subscriber of {topic}')
-        return self._publishers[key]
+            self._publishers[key] = self.node.create_publisher(kind, topic, profile)
+        publisher = self._publishers[key]
+        self.wait_for(publisher.get_subscription_count, f'a subscriber of {topic}')
+        return publisher
 
     def next_stamp_ns(self):
         self._stamp_ns += 1_000_000

@@ -74,3 +74,33 @@ def test_ten_good_images_make_it_well_again():
     for _ in range(10):
         camera.arrived(100.1)
     assert camera.health(100.2, never).level == OK
+
+
+def test_one_lost_image_is_a_warning_and_six_of_ten_are_an_error_with_the_cure():
+    camera = watch()
+    for number in range(9):
+        camera.arrived(100 + number / 100)
+    camera.lost(1, 'cure it')
+    assert camera.health(100.1, never).level == WARN
+    camera.lost(5, 'cure it')
+    health = camera.health(100.1, never)
+    assert health.level == ERROR
+    assert health.text == '6 of the last 10 images were lost on the way; cure it'
+
+
+def test_silence_of_a_camera_whose_images_get_lost_is_explained_by_that():
+    camera = watch()
+    camera.lost(10_000, 'cure it')
+    health = camera.health(101.1, never)
+    assert health.level == ERROR
+    assert health.text.endswith('10000 were lost on the way; cure it')
+    camera.arrived(102.0)
+    assert camera.health(103.1, explain).text.endswith('because')
+
+
+def test_what_was_missed_most_is_told():
+    camera = watch()
+    for _ in range(7):
+        camera.arrived(100.0, 'STEP')
+    camera.lost(2, 'cure it')
+    assert camera.health(100.1, never).text == '7 of the last 9 images were refused, STEP'

@@ -5,6 +5,7 @@ import signal
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
+from sensor_msgs.msg import Image
 
 from ros2_rose.conversions import to_nanoseconds
 from ros2_rose.image_writer import write_image
@@ -53,8 +54,8 @@ def test_a_whole_life(ros, start_node, street, tmp_path):
     first = ros.segment(street)
 
     # Deactivated: nobody listens to the camera, so nothing can be published.
+    camera = ros.publisher(Image, '/image_raw')
     assert change(ros, Transition.TRANSITION_DEACTIVATE)
-    camera = ros.publisher(type(write_image(street, 'rgb8', ros.header())), '/image_raw')
     ros.wait_for(lambda: not camera.get_subscription_count(), 'the end of the subscription')
     assert ros.refine('this is a bus', first.header).code == Refine.Response.NOT_ACTIVE
 

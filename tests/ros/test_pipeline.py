@@ -241,6 +241,33 @@ def test_a_frame_that_is_too_old_is_dropped_with_a_word(make_bench):
     assert bench.counts_when_idle().processed == 1
 
 
+def test_a_frame_that_is_too_old_or_repeated_when_it_comes_is_told_to_whoever_brings_it(
+    make_bench,
+):
+    bench = make_bench(max_age_s=2.0)
+    bench.pipeline.open()
+    bench.now_ns = 10_000_000_000
+    stamps = (7_900_000_000, 9_000_000_000, 9_000_000_000)
+    told = []
+    for stamp_ns in stamps:
+        message = write_image(RGB, 'rgb8', Header(stamp=to_time(stamp_ns)))
+        told.append(bench.pipeline.offer(Frame('camera', stamp_ns, 0.0, message)))
+    assert told == ['STALE', '', 'STALE']
+    counts = bench.counts_when_idle()
+    assert (counts.received, counts.dropped_stale, counts.processed) == (3, 2, 1)
+
+
+def test_a_recording_that_starts_again_is_told(make_bench):
+    bench = make_bench()
+    bench.pipeline.open()
+    for stamp_ns in (9_000_000_000, 0, 1_000_000_000):
+        bench.offer(stamp_ns)
+        bench.counts_when_idle()
+    [line] = [line for line in bench.log.lines if 'starts again' in line]
+    assert 'went back by 8.0 s' in line
+    assert [message.segments[0].id for message in bench.published] == ['1', '1', '2']
+
+
 @pytest.mark.parametrize(('stamp_ns', 'max_age_s'), [(1, 0.0), (0, 2.0), (20_000_000_000, 2.0)])
 def test_without_a_limit_without_a_stamp_and_from_the_future_no_frame_is_too_old(
     make_bench, stamp_ns, max_age_s

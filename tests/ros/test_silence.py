@@ -1,6 +1,6 @@
 """Why no image comes, in one sentence with the cure."""
 
-from ros2_rose.silence import Demand, Offer, explain_silence, mismatches
+from ros2_rose.silence import Demand, Offer, explain_loss, explain_silence, mismatches
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 WANTED = Demand('/image_raw', IMAGE, is_reliable=True)
@@ -46,3 +46,8 @@ def test_nothing_at_all_is_said_so():
 def test_a_publisher_that_fits_but_is_silent_is_named():
     told = explain_silence(WANTED, [Offer('/camera', IMAGE, is_reliable=True)], {})
     assert told == '/camera could be heard on /image_raw, but sends nothing'
+
+
+def test_the_cure_of_loss_depends_on_the_reliability():
+    assert 'large_images:=true' in explain_loss(is_reliable=False)
+    assert 'large_images' not in explain_loss(is_reliable=True)

@@ -1,0 +1,84 @@
+"""Images of 1920x1080: all of them arrive with the shipped profile, without it each is counted."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from diagnostic_msgs.msg import DiagnosticStatus
+
+pytestmark = pytest.mark.timeout(400)  # processes load their libraries
+
+NUMBER = 30
+PROFILE = Path(__file__).parents[2] / 'config' / 'fastdds_large.xml'
+VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+
+
+@pytest.fixture(scope='module', params=[True, False], ids=['profile', 'default'])
+def has_profile(request):
+    """Whether the node and the cameras are started with the profile."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in VARIABLES:
+            if request.param:
+                patch.setenv(name, str(PROFILE))
+            else:
+                patch.delenv(name, raising=False)
+        yield request.param
+
+
+@pytest.fixture(scope='module')
+def node(ros, start_node, has_profile):
+    ros.status.clear()
+    cameras = ('reliable', 'best_effort')
+    # On a starved machine the node may not run for seconds; the middleware keeps the images then.
+    depths = {f'qos_overrides./{name}/image_raw.subscription.depth': NUMBER for name in cameras}
+    process = start_node(
+        camera_names=f'[{", ".join(cameras)}]',
+        diagnostics_period_s=0.1,
+        max_segments=1,
+        min_objectness=1.0,
+        **depths,
+    )
+    ros.wait_until_ready()
+    yield process
+    process.stop()
+
+
+def play(ros, reliability):
+    """Let a camera of this reliability send all of its images; what was said of it meanwhile."""
+    script = Path(__file__).with_name('play_large.py')
+    topic = f'/{reliability}/image_raw'
+    camera = subprocess.Popen([sys.executable, script, topic, reliability, str(NUMBER)])
+    told = set()
+
+    def has_ended():
+        status = ros.status.get(f'input/{reliability}', ('',))[0]
+        told.add((ros.level.get(f'input/{reliability}'), status))
+        return camera.poll() is not None
+
+    ros.wait_for(has_ended, 'the end of the camera')
+    assert camera.wait() == 0
+    return told
+
+
+def test_a_reliable_camera_loses_nothing(ros, node):
+    play(ros, 'reliable')
+    ros.wait_for(lambda: ros.count('reliable', 'received') == NUMBER, 'all images')
+    assert ros.count('reliable', 'lost') == 0
+
+
+def test_a_best_effort_camera_loses_nothing_with_the_profile_and_is_accounted_for_without(
+    ros, node, has_profile
+):
+    told = play(ros, 'best_effort')
+
+    def known():
+        return ros.count('best_effort', 'received') + ros.count('best_effort', 'lost')
+
+    # Nothing tells of the loss of an image when none follows: at most two at the end.
+    ros.wait_for(lambda: known() >= (NUMBER if has_profile else NUMBER - 2), 'the account')
+    assert known() <= NUMBER
+    lost = ros.count('best_effort', 'lost')
+    assert not (lost and has_profile)
+    words = {text for level, text in told if level == DiagnosticStatus.ERROR}
+    assert any('lost on the way' in text and 'large_images' in text for text in words) or lost < 6
