@@ -18,7 +18,9 @@ from ros2_rose.conversions import image_to_rgb, record_to_msg
 from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
+from ros2_rose.one_line import one_line
 from ros2_rose.ontology import Ontology, UnmappedLabels
+from ros2_rose.output_check import check_message
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.segmenting import segment_image
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
@@ -115,7 +117,7 @@ class Pipeline:
         except BadImageError as error:
             self.inbox.failed(frame.camera, error.reason.value)
             self._logger.error(
-                f'An image of camera {frame.camera!r} is refused. {error}',
+                one_line(f'An image of camera {frame.camera!r} is refused. {error}'),
                 throttle_duration_sec=1.0,
             )
             return
@@ -132,7 +134,7 @@ class Pipeline:
             stated=stated,
             ontology=self._ontology,
         )
-        message = record_to_msg(record, segmenter.name)
+        message = check_message(record_to_msg(record, segmenter.name))
         with self._gate:
             if not self._is_open:
                 self.inbox.came_late(frame.camera)
@@ -163,6 +165,6 @@ class Pipeline:
             self._publish_pictures(record, rgb)
         except Exception as error:  # the frame itself is out and counted
             self._logger.error(
-                f'The pictures of a frame failed. {type(error).__name__}: {error}',
+                one_line(f'The pictures of a frame failed. {type(error).__name__}: {error}'),
                 throttle_duration_sec=1.0,
             )

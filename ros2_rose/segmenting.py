@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ros2_rose.output_check import check_output
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.worker import Segmenter
 from rose_model.records import Segmentation
@@ -33,8 +34,15 @@ def load_segmenter(parameters: RoseParameters) -> Segmenter:
 def segment_image(
     segmenter: Segmenter, rgb: NDArray[np.uint8], parameters: RoseParameters
 ) -> Segmentation:
-    """What the parameters ask for in an image."""
+    """What the parameters ask for in an image.
+
+    Raises:
+        ModelOutputError: what comes is not fit to be published.
+    """
     segmentation = segmenter.segment(
         rgb, parameters.instruction or None, candidates=parameters.candidates
     )
-    return segmenter.self_refine(segmentation) if parameters.self_refine else segmentation
+    check_output(segmentation)
+    if not parameters.self_refine:
+        return segmentation
+    return check_output(segmenter.self_refine(segmentation))

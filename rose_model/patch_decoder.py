@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rose_model.candidates import NameEncoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
+from rose_model.errors import ModelOutputError
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
 from rose_model.postprocess import crop_masks, remove_specks, suppress_duplicates
@@ -65,12 +66,17 @@ class PatchDecoder:
 
         ``given``: log-odds ``[M, M]`` that are known beforehand.  Duplicates go before names are
         made: fewer names, and the same answer.
+
+        Raises:
+            ModelOutputError: the score of a mask is not finite.
         """
         analyzer = self._rose.patch_analyzer
         kept = readings.at(patches)
         masks = decode_masks(
             self._rose.sam, analyzer.mask_embedding(kept.embedding), context.image_embeddings
         )
+        if not masks.scores.isfinite().all():  # a mask of such numbers is empty, and falls away
+            raise ModelOutputError('The score of a mask is not finite.')
         logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
         unique = suppress_duplicates(logits, kept.objectness, self._limits.nms_iou)
         cropped = crop_masks(
