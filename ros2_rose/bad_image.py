@@ -14,6 +14,7 @@ class BadImageReason(Enum):
     STEP = 'STEP'  # rows shorter than width x bytes per pixel
     DATA_SIZE = 'DATA_SIZE'  # the data do not fill the rows, or overfill them
     DECODE = 'DECODE'  # not a whole JPEG or PNG
+    STAMP = 'STAMP'  # no time: before 1970, or a second or more of nanoseconds
 
 
 class BadImageError(Exception):

@@ -10,7 +10,30 @@ from rclpy.node import Node
 
 from ros2_rose.camera_subscription import CameraSubscription, ImageMessage
 from ros2_rose.camera_watch import NOT_LISTENING, Health
-from ros2_rose.parameters import RoseParameters
+from ros2_rose.one_line import one_line
+from ros2_rose.parameters import ParameterError, RoseParameters
+
+
+def check_topics(node: Node, parameters: RoseParameters) -> None:
+    """Refuse two cameras of one topic: every image would come twice.
+
+    Names are compared as the node hears them: ``image`` and ``/image`` may be one topic, and so
+    may be two that are remapped.  The raw and the compressed topic of one camera count as one.
+
+    Raises:
+        ParameterError: names both cameras.
+    """
+    users: dict[str, str] = {}
+    for name, camera in parameters.cameras.items():
+        base = node.resolve_topic_name(camera.topic)
+        heard = f'{base}/compressed' if camera.transport == 'compressed' else base
+        for topic in {base, heard}:
+            other = users.setdefault(topic, name)
+            if other != name:
+                raise ParameterError(
+                    f'cameras.{name}.topic and cameras.{other}.topic must differ, both are '
+                    f'{topic}.'
+                )
 
 
 class Cameras:
@@ -70,7 +93,7 @@ class Cameras:
         self._cameras[name].watch.arrived(time.monotonic(), refusal)
 
     def _log(self, name: str, health: Health) -> None:
-        line = f'Camera {name!r}: {health.text}.'
+        line = one_line(f'Camera {name!r}: {health.text}.')
         if health.level == DiagnosticStatus.ERROR:
             self._logger.error(line)
         elif health.level == DiagnosticStatus.WARN:

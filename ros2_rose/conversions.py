@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_rose import image_decoder
+from ros2_rose.bad_image import BadImageError, BadImageReason
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import Mask, SegmentArray
 from ros2_rose.msg import Segment as SegmentMessage
@@ -63,6 +64,7 @@ def check_image(
     Raises:
         BadImageError: says why.
     """
+    _check_stamp(message.header.stamp)
     if isinstance(message, CompressedImage):
         return image_decoder.check_compressed(message.data, max_pixels=max_pixels)
     image_decoder.check_raw(
@@ -74,6 +76,18 @@ def check_image(
         max_pixels=max_pixels,
     )
     return None
+
+
+def _check_stamp(stamp: Time) -> None:
+    """Zero is no stamp, and right.  ``rclcpp::Time`` of every listener in C++ throws on a negative
+    one, and a stamp of too many nanoseconds equals another one that is written otherwise.
+    """
+    if stamp.sec < 0 or stamp.nanosec >= NANOSECONDS:
+        raise BadImageError(
+            BadImageReason.STAMP,
+            f'The stamp must be of sec >= 0 and nanosec < {NANOSECONDS}, got sec {stamp.sec} and '
+            f'nanosec {stamp.nanosec}.',
+        )
 
 
 def image_to_rgb(message: Image | CompressedImage, max_pixels: int) -> NDArray[np.uint8]:

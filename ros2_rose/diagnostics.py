@@ -15,6 +15,7 @@ from ros2_rose.camera_inbox import CameraCounts
 from ros2_rose.camera_watch import Health
 from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.frame_service import RequestCounts
+from ros2_rose.one_line import one_line
 from ros2_rose.worker import ModelState
 
 _LATENCIES = 200  # the newest frames that the percentiles are taken over
@@ -137,7 +138,7 @@ def _status(
     return DiagnosticStatus(
         name=f'rose: {name}',
         level=level,
-        message=message,
+        message=one_line(message),
         hardware_id='rose',
-        values=[KeyValue(key=key, value=str(value)) for key, value in values.items()],
+        values=[KeyValue(key=key, value=one_line(str(value))) for key, value in values.items()],
     )

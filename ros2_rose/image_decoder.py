@@ -19,6 +19,7 @@ from ros2_rose.bad_image import BadImageError, BadImageReason
 from ros2_rose.compressed_header import CompressedHeader, read_header
 
 __all__ = [
+    'ENCODINGS',
     'MAX_PIXELS',
     'BadImageError',
     'BadImageReason',
@@ -222,3 +223,6 @@ _ENCODINGS: dict[str, _Encoding] = {
     'yuv422_yuy2': _YUYV,
     'yuyv': _YUYV,
 }
+
+ENCODINGS = tuple(_ENCODINGS)
+"""Every ``Image.encoding`` that can be decoded."""

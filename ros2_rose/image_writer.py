@@ -19,9 +19,13 @@ def find_writer() -> tuple[ImageWriter, str]:
     """The writer of this installation, and its name for the log."""
     try:
         from cv_bridge import CvBridge
-    except ImportError:  # not among the wheels, or built for another numpy
+
+        bridge = CvBridge()
+        bridge.cv2_to_imgmsg(np.zeros((1, 1, 3), np.uint8), 'rgb8')
+    # It is not among the wheels; and one that was built for another numpy or OpenCV can be
+    # imported, and fails in its own ways at its first image (a KeyError with OpenCV 5).
+    except Exception:
         return write_image, 'built-in'
-    bridge = CvBridge()
     return (
         lambda pixels, encoding, header: bridge.cv2_to_imgmsg(pixels, encoding, header)
     ), 'cv_bridge'

@@ -20,7 +20,9 @@ from ros2_rose.deadline import Deadline
 from ros2_rose.diagnostics import LatencyMeter
 from ros2_rose.history import FrameHistory, FrameRecord
 from ros2_rose.msg import SegmentArray
+from ros2_rose.one_line import one_line
 from ros2_rose.ontology import Ontology, UnmappedLabels
+from ros2_rose.output_check import check_message
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.segmenting import segment_image
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
@@ -140,7 +142,7 @@ class Pipeline:
         except BadImageError as error:
             self.inbox.failed(frame.camera, error.reason.value)
             self._logger.error(
-                f'An image of camera {frame.camera!r} is refused. {error}',
+                one_line(f'An image of camera {frame.camera!r} is refused. {error}'),
                 throttle_duration_sec=1.0,
             )
             return
@@ -158,7 +160,7 @@ class Pipeline:
             stated=stated,
             ontology=self._ontology,
         )
-        message = record_to_msg(record, segmenter.name)
+        message = check_message(record_to_msg(record, segmenter.name))
         message.is_late = self.deadline.is_late(frame.received_s, segmented_s)
         record = replace(record, is_late=message.is_late)
         with self._gate:
@@ -204,6 +206,6 @@ class Pipeline:
             self._publish_pictures(record, rgb)
         except Exception as error:  # the frame itself is out and counted
             self._logger.error(
-                f'The pictures of a frame failed. {type(error).__name__}: {error}',
+                one_line(f'The pictures of a frame failed. {type(error).__name__}: {error}'),
                 throttle_duration_sec=1.0,
             )

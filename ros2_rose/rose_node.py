@@ -25,11 +25,12 @@ from ros2_rose.bad_image import BadImageError
 from ros2_rose.camera_inbox import CameraCounts, Frame
 from ros2_rose.camera_subscription import ImageMessage
 from ros2_rose.camera_watch import NOT_LISTENING
-from ros2_rose.cameras import Cameras
+from ros2_rose.cameras import Cameras, check_topics
 from ros2_rose.conversions import check_image, to_nanoseconds
 from ros2_rose.frame_service import FrameSession
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
+from ros2_rose.one_line import one_line
 from ros2_rose.ontology import read_ontology
 from ros2_rose.overlay import PicturePublisher
 from ros2_rose.parameter_server import ParameterServer
@@ -100,12 +101,13 @@ class RoseNode(LifecycleNode):
         """Check parameters and the model's folder, then load the model in its own thread."""
         try:
             parameters = self._parameter_server.read()
+            check_topics(self, parameters)
             check_folder(parameters.model)
             ontology = read_ontology(parameters.ontology)
             limit = TokenLimit(parameters.model)
             limit.check(parameters)
         except (ParameterError, RoseError) as error:
-            self.get_logger().error(f'Cannot be configured. {error}')
+            self.get_logger().error(one_line(f'Cannot be configured. {error}'))
             return FAILURE
         self._pipeline = Pipeline(
             parameters,
@@ -194,13 +196,20 @@ class RoseNode(LifecycleNode):
         except BadImageError as error:
             pipeline.inbox.refuse(camera, error.reason.value)
             self.get_logger().warning(
-                f'An image of camera {camera!r} is refused. {error}', throttle_duration_sec=1.0
+                one_line(f'An image of camera {camera!r} is refused. {error}'),
+                throttle_duration_sec=1.0,
             )
             return error.reason.value
         if header is not None and not header.agrees_with(message.format):
             self.get_logger().warning(
                 f'Camera {camera!r} sends {header.kind} as {message.format[:64]!r}.',
                 throttle_duration_sec=10.0,
+            )
+        if not message.header.frame_id:
+            self.get_logger().warning(
+                f'Camera {camera!r} sends images without a frame_id: nobody can place what is '
+                'found. Set it in the driver.',
+                throttle_duration_sec=60.0,
             )
         stamp_ns = to_nanoseconds(message.header.stamp)
         return pipeline.offer(Frame(camera, stamp_ns, time.monotonic(), message))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from ros2_rose.output_check import check_output
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.worker import Segmenter
 from rose_model.records import Segmentation
@@ -40,6 +41,9 @@ def segment_image(
 ) -> Segmentation:
     """What the parameters ask for in an image, as much as can be done before ``deadline_s``, a
     moment of ``time.monotonic``.
+
+    Raises:
+        ModelOutputError: what comes is not fit to be published.
     """
     segmentation = segmenter.segment(
         rgb,
@@ -47,6 +51,7 @@ def segment_image(
         candidates=parameters.candidates,
         deadline_s=deadline_s,
     )
+    check_output(segmentation)
     if not parameters.self_refine:
         return segmentation
-    return segmenter.self_refine(segmentation, deadline_s=deadline_s)
+    return check_output(segmenter.self_refine(segmentation, deadline_s=deadline_s))

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_rose.camera_inbox import CameraInbox, Frame
+from ros2_rose.one_line import one_line
+from rose_model.errors import ModelOutputError
 from rose_model.records import FrameContext, PointHint, Refinement, RefineTarget, Segmentation
 
 MAX_WAITING_JOBS = 4
@@ -85,7 +87,8 @@ class ModelWorker:
     """Runs ``load`` once and then, in turn, ``process_frame`` and submitted jobs.
 
     All three run in the worker's thread.  ``process_frame`` reports the end of its frame to the
-    inbox itself; if it raises, the worker counts the frame as rejected with the reason ``MODEL``.
+    inbox itself; if it raises, the worker counts the frame as rejected, with the reason
+    ``MODEL_OUTPUT`` for a ``ModelOutputError`` and ``MODEL`` for anything else.
     """
 
     def __init__(
@@ -197,7 +200,7 @@ class ModelWorker:
         try:
             segmenter = self._load()
         except Exception as error:  # any library below may fail in its own way
-            self._failure = f'{type(error).__name__}: {error}'
+            self._failure = _told(error)
             self._state = ModelState.FAILED
             self._logger.error(f'The model cannot be loaded. {self._failure}')
             return None
@@ -231,7 +234,7 @@ class ModelWorker:
         try:
             job(segmenter)
         except Exception as error:  # a job answers its own failures; this is a defect in it
-            self._logger.error(f'A job failed. {type(error).__name__}: {error}')
+            self._logger.error(f'A job failed. {_told(error)}')
         finally:
             with self._changed:
                 if self._job_in_work is job:
@@ -241,9 +244,10 @@ class ModelWorker:
         try:
             self._process_frame(segmenter, frame)
         except Exception as error:  # one frame must not end the stream
-            self._inbox.failed(frame.camera, 'MODEL')
+            is_output = isinstance(error, ModelOutputError)
+            self._inbox.failed(frame.camera, 'MODEL_OUTPUT' if is_output else 'MODEL')
             self._logger.error(
-                f'A frame of camera {frame.camera!r} failed. {type(error).__name__}: {error}',
+                f'A frame of camera {frame.camera!r} failed. {_told(error)}',
                 throttle_duration_sec=1.0,
             )
 
@@ -251,3 +255,7 @@ class ModelWorker:
 def _daemon(run: Callable[[], None]) -> threading.Thread:
     """If the process has to end while the model loads or hangs, it does not wait for that."""
     return threading.Thread(target=run, name='rose_model', daemon=True)
+
+
+def _told(error: Exception) -> str:
+    return one_line(f'{type(error).__name__}: {error}')

@@ -49,7 +49,7 @@ def find_folder(model: str | Path) -> Path:
         CheckpointError: there is no such folder, or one of its files is missing.
     """
     folder = SHIPPED / str(model) if str(model) in shipped_models() else Path(model)
-    if not folder.is_dir():
+    if not _is_folder(folder):
         names = ', '.join(shipped_models())
         raise CheckpointError(
             f'No ROSE folder at {folder}; give a folder, or one of: {names or "(none shipped)"}.'
@@ -58,6 +58,13 @@ def find_folder(model: str | Path) -> Path:
         if not (folder / name).is_file():
             raise CheckpointError(f'{folder / name} is missing; a ROSE folder holds it.')
     return folder
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):  # too long, with a NUL, in a folder that is closed to us
+        return False
 
 
 def check_folder(model: str | Path) -> RoseConfig:

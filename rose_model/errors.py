@@ -33,6 +33,10 @@ class StorageError(RoseError):
     """There is no room for what has to be written, or the system refuses to take it."""
 
 
+class ModelOutputError(RoseError):
+    """The model's numbers are not finite, or its segments are no masks in the image."""
+
+
 class RefinementError(RoseError):
     """A correction cannot be carried out; the frame stays as it was."""
 

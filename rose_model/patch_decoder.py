@@ -12,6 +12,7 @@ from torch import Tensor
 
 from rose_model.candidates import NameEncoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
+from rose_model.errors import ModelOutputError
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
 from rose_model.pace import Pace
@@ -95,6 +96,9 @@ class PatchDecoder:
         When it is near, the last of the patches get no mask, but the first always does, and the
         last of the segments the name ``''``; masks go before names, for what has no name can still
         be avoided.
+
+        Raises:
+            ModelOutputError: the score of a mask is not finite.
         """
         start_s = time.monotonic()
         count = max(1, self._mask_pace.affordable(len(patches), deadline_s - start_s))
@@ -131,9 +135,15 @@ class PatchDecoder:
         return DecodedPatches(segments, max(0, len(patches) - count), unnamed)
 
     def _mask(self, kept: PatchReadings, context: FrameContext, given: Tensor | None) -> _Masks:
-        """The masks of patches without duplicates and specks."""
+        """The masks of patches without duplicates and specks.
+
+        Raises:
+            ModelOutputError: a score is not finite.
+        """
         embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
         masks = decode_masks(self._rose.sam, embedding, context.image_embeddings)
+        if not masks.scores.isfinite().all():  # a mask of such numbers is empty, and falls away
+            raise ModelOutputError('The score of a mask is not finite.')
         logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
         unique = suppress_duplicates(logits, kept.objectness, self._limits.nms_iou)
         cropped = crop_masks(

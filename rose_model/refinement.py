@@ -62,6 +62,11 @@ _LABEL_WORDS = re.compile(
 )
 
 
+# Control, format (also those that turn the direction of writing), halves of characters, characters
+# of nobody's, and the separators that are new lines to some readers.
+_UNPRINTABLE = frozenset({'Cc', 'Cf', 'Cs', 'Co', 'Zl', 'Zp'})
+
+
 @dataclass(frozen=True, eq=False)
 class RefinementRequest:
     """A checked correction: the situation, the segment it is about, and what the model is told.
@@ -96,7 +101,7 @@ def check_text(text: str, what: str = 'correction') -> str:
             f'The {what} has {len(stripped)} characters; at most {MAX_TEXT_CHARACTERS} are read.'
         )
     for character in stripped:
-        if unicodedata.category(character) in {'Cc', 'Cf', 'Cs', 'Co'} or character == '\ufffd':
+        if unicodedata.category(character) in _UNPRINTABLE or character == '\ufffd':
             raise InvalidRequestError(
                 f'The {what} holds the character {character!a}; send plain, printable text.'
             )

@@ -19,6 +19,7 @@ from rose_model.checkpoint import Pretrained, load_pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.errors import (
     ConfigError,
+    ModelOutputError,
     NotUnderstoodError,
     RefinementRejectedError,
     TextTooLongError,
@@ -287,12 +288,21 @@ class RoseSegmenter:
     def _perceive(
         self, context: FrameContext, instruction: str, mask: Tensor | None
     ) -> PatchReadings:
-        """What the patches of one frame answer to an instruction."""
+        """What the patches of one frame answer to an instruction.
+
+        Raises:
+            ModelOutputError: their objectness is not finite.
+        """
         prompt = self._prompter.perception(instruction)
         perceived = self._rose.perception(self._pixels(context, mask), [prompt])
         embedding = perceived.object_embedding[0]
-        logit = self._rose.patch_analyzer.objectness_logit(embedding)
-        return PatchReadings(embedding, logit.float().sigmoid())
+        logit = self._rose.patch_analyzer.objectness_logit(embedding).float()
+        if not logit.isfinite().all():  # such patches would fall away one by one, unseen
+            raise ModelOutputError(
+                f'The objectness of {int((~logit.isfinite()).sum())} of {len(logit)} patches is '
+                'not finite; the weights or the precision do not fit this device.'
+            )
+        return PatchReadings(embedding, logit.sigmoid())
 
 
 def _find_device(device: str) -> torch.device:

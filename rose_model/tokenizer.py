@@ -19,6 +19,10 @@ class RoseTokenizer:
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         # A special token in a text is split into ordinary pieces, so that nobody can write one.
+        # Publishers also add tokens that are not called special, some of them role markers.
+        tokenizer.add_special_tokens(
+            [str(token.content) for token in tokenizer.get_added_tokens_decoder().values()]
+        )
         tokenizer.encode_special_tokens = True
         self._tokenizer = tokenizer
 

@@ -9,8 +9,8 @@ from sensor_msgs.msg import Image
 
 from ros2_rose import camera_subscription
 from ros2_rose import cameras as cameras_module
-from ros2_rose.cameras import Cameras
-from ros2_rose.parameters import parameters_from
+from ros2_rose.cameras import Cameras, check_topics
+from ros2_rose.parameters import ParameterError, parameters_from
 
 
 class Clock:
@@ -84,3 +84,36 @@ def test_two_publishers_of_one_topic_are_a_warning_with_their_names(listen, node
     assert health.text == 'several nodes publish /image_raw: /listener, /listener'
     for publisher in publishers:
         node.destroy_publisher(publisher)
+
+
+def two(first, second, **more):
+    topics = {'cameras.a.topic': first, 'cameras.b.topic': second}
+    return parameters_from({'camera_names': ['a', 'b'], **topics, **more})
+
+
+@pytest.mark.parametrize(
+    ('parameters', 'topic'),
+    [
+        (two('image', '/image'), '/image'),
+        (two('/image', 'image', **{'cameras.a.transport': 'compressed'}), '/image'),
+        (
+            two('image', '/image/compressed', **{'cameras.a.transport': 'compressed'}),
+            '/image/compressed',
+        ),
+    ],
+)
+def test_one_topic_under_two_names_is_refused(node, parameters, topic):
+    with pytest.raises(ParameterError, match=rf'cameras\.b\.topic and .* both are {topic}\.$'):
+        check_topics(node, parameters)
+
+
+def test_a_namespace_tells_two_topics_apart_and_a_remapping_joins_them():
+    context = Context()
+    rclpy.init(context=context, args=['--ros-args', '-r', 'left:=/car/right'])
+    node = rclpy.create_node('listener', context=context, namespace='/car')
+    check_topics(node, two('image', '/image'))
+    for first, second in (('image', '/car/image'), ('left', 'right')):
+        with pytest.raises(ParameterError, match='must differ'):
+            check_topics(node, two(first, second))
+    node.destroy_node()
+    rclpy.shutdown(context=context)

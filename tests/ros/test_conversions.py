@@ -4,10 +4,14 @@ import array
 
 import numpy as np
 import pytest
+from builtin_interfaces.msg import Time
 from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
+from ros2_rose.bad_image import BadImageError, BadImageReason
 from ros2_rose.conversions import (
+    check_image,
     check_timeout,
     record_to_msg,
     refine_arguments,
@@ -37,6 +41,22 @@ def sent(message):
 @pytest.mark.parametrize('nanoseconds', [0, 1, 999_999_999, 10**9, 1_795_411_361_162_713_601])
 def test_stamps_survive_to_the_nanosecond(nanoseconds):
     assert to_nanoseconds(to_time(nanoseconds)) == nanoseconds
+
+
+@pytest.mark.parametrize(('sec', 'nanosec'), [(0, 10**9), (7, 2**32 - 1), (-1, 0), (-(2**31), 5)])
+@pytest.mark.parametrize('kind', [Image, CompressedImage])
+def test_a_stamp_that_is_no_time_is_refused(kind, sec, nanosec):
+    message = kind(header=Header(stamp=Time(sec=sec, nanosec=nanosec)))
+    with pytest.raises(BadImageError, match=f'sec {sec} and nanosec {nanosec}') as caught:
+        check_image(message, 100)
+    assert caught.value.reason is BadImageReason.STAMP
+
+
+@pytest.mark.parametrize(('sec', 'nanosec'), [(0, 0), (0, 1), (2**31 - 1, 10**9 - 1)])
+def test_every_other_stamp_is_taken_and_none_at_all(sec, nanosec):
+    message = Image(height=1, width=1, encoding='mono8', step=1, data=b'x')
+    message.header.stamp = Time(sec=sec, nanosec=nanosec)
+    check_image(message, 100)
 
 
 def test_a_frame_comes_out_of_the_wire_as_it_was(make_segment, make_segmentation):

@@ -11,7 +11,7 @@ from std_msgs.msg import Header
 
 from ros2_rose import segmenting
 from ros2_rose.camera_inbox import Frame
-from ros2_rose.conversions import to_time
+from ros2_rose.conversions import to_nanoseconds, to_time
 from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
@@ -199,6 +199,45 @@ def test_a_frame_that_the_model_fails_on_is_rejected(make_bench):
     bench.offer(1, np.full_like(RGB, 255))
     assert bench.counts_when_idle().rejected == {'MODEL': 1}
     assert any('too bright' in line for line in bench.log.lines)
+
+
+def test_a_frame_of_numbers_that_are_none_is_rejected_and_the_stream_goes_on(
+    make_bench, make_segment, make_segmentation
+):
+    bench = make_bench()
+    bench.pipeline.open()
+    good, bad = bench.segmenter.segmentation, replace(make_segment('1'), mask_score=float('nan'))
+    for stamp_ns, frame in ((1, good), (2, make_segmentation(bad)), (3, make_segmentation())):
+        bench.segmenter.segmentation = frame
+        bench.offer(stamp_ns)
+        counts = bench.counts_when_idle()
+    assert (counts.received, counts.processed, counts.rejected) == (3, 2, {'MODEL_OUTPUT': 1})
+    assert [to_nanoseconds(message.header.stamp) for message in bench.published] == [1, 3]
+    assert [len(message.segments) for message in bench.published] == [1, 0]
+    assert any('1 of 1 segments' in line for line in bench.log.lines), bench.log.lines
+
+
+def test_far_too_many_segments_are_rejected(make_bench, make_segment, make_segmentation):
+    bench = make_bench()
+    bench.pipeline.open()
+    bench.segmenter.segmentation = make_segmentation(*[make_segment('1')] * 10_000)
+    bench.offer(1)
+    assert bench.counts_when_idle().rejected == {'MODEL_OUTPUT': 1}
+    assert bench.published == []
+
+
+def test_what_refining_itself_makes_of_a_frame_is_checked_too(make_bench, monkeypatch):
+    bench = make_bench(self_refine=True)
+    bench.pipeline.open()
+    monkeypatch.setattr(
+        bench.segmenter,
+        'self_refine',
+        lambda frame, deadline_s: frame.with_segments(
+            (replace(frame.segments[0], objectness=np.inf),)
+        ),
+    )
+    bench.offer(1)
+    assert bench.counts_when_idle().rejected == {'MODEL_OUTPUT': 1}
 
 
 def test_an_image_that_turns_out_broken_is_rejected_by_its_reason(make_bench):
