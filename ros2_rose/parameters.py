@@ -7,7 +7,8 @@ descriptions and ranges. A camera called ``front`` has ``cameras.front.topic``,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from difflib import get_close_matches
 from typing import Annotated, Literal
@@ -27,8 +28,10 @@ from ros2_rose.image_decoder import MAX_PIXELS
 from rose_model.candidates import check_candidates
 from rose_model.errors import RefinementError
 from rose_model.refinement import check_text
+from rose_model.regions import Region
 
 CAMERA_PREFIX = 'cameras.'
+MAX_REGIONS = 16
 
 LIVE = frozenset({'instruction', 'candidates', 'self_refine'})
 """What may change while the node runs; the next frame follows it."""
@@ -78,12 +81,38 @@ class CameraParameters(_Frozen):
         le=MAX_PRIORITY,
         description='Share of the model while several cameras wait: 2 has twice the turns of 1.',
     )
+    regions: list[float] = Field(
+        [],
+        description='Parts of the image that are seen at full resolution, too, for things far '
+        'away: x, y, width, height of each, in shares of the image.  Each costs as much as '
+        'another image.',
+    )
     warn_rate_hz: float = Field(
         0.0, ge=0.0, le=1000.0, description='Fewer images a second are a warning; 0: never.'
     )
     error_rate_hz: float = Field(
         0.0, ge=0.0, le=1000.0, description='Fewer images a second are an error; 0: never.'
     )
+
+    @field_validator('regions')
+    @classmethod
+    def _check_regions(cls, numbers: list[float]) -> list[float]:
+        regions_from(numbers)
+        return numbers
+
+
+def regions_from(numbers: Sequence[float]) -> tuple[Region, ...]:
+    """The regions in a list of four numbers each.
+
+    Raises:
+        ValueError: says what a region is.
+    """
+    if len(numbers) % 4 or len(numbers) > 4 * MAX_REGIONS:
+        raise ValueError(
+            f'regions are up to {MAX_REGIONS} times x, y, width, height; these are {len(numbers)} '
+            'numbers'
+        )
+    return tuple(Region(*numbers[at : at + 4]) for at in range(0, len(numbers), 4))
 
 
 class RoseParameters(_Frozen):
@@ -218,9 +247,9 @@ def parameters_from(values: Mapping[str, object]) -> RoseParameters:
     for full_name, value in values.items():
         if full_name.startswith(CAMERA_PREFIX):
             name, _, field = full_name.removeprefix(CAMERA_PREFIX).partition('.')
-            cameras.setdefault(name, {})[field] = value
+            cameras.setdefault(name, {})[field] = _plain(value)
         else:
-            top[full_name] = list(value) if isinstance(value, tuple) else value
+            top[full_name] = _plain(value)
     names = _camera_names(top)
     for name in cameras:
         if name not in names:
@@ -234,6 +263,11 @@ def parameters_from(values: Mapping[str, object]) -> RoseParameters:
         return RoseParameters.model_validate(top)
     except ValidationError as error:
         raise ParameterError(_first_error(error)) from error
+
+
+def _plain(value: object) -> object:
+    """A list in the place of what rclpy keeps lists in."""
+    return list(value) if isinstance(value, (tuple, array)) else value
 
 
 def _camera_names(values: Mapping[str, object]) -> list[str]:

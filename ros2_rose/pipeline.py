@@ -147,7 +147,7 @@ class Pipeline:
             )
             return
         deadline_s = self.deadline.for_model(frame.received_s)
-        found = segment_image(segmenter, rgb, parameters, deadline_s)
+        found = segment_image(segmenter, rgb, parameters, frame.camera, deadline_s)
         segmented_s = time.monotonic()
         segmentation, stated = self._follow(frame, found)
         record = FrameRecord(

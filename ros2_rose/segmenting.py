@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import cv2
 import numpy as np
@@ -10,9 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from ros2_rose.output_check import check_output
-from ros2_rose.parameters import RoseParameters
+from ros2_rose.parameters import RoseParameters, regions_from
 from ros2_rose.worker import Segmenter
 from rose_model.records import Segmentation
+from rose_model.regions import cut, merge
 from rose_model.segmenter import RoseSegmenter
 
 
@@ -37,14 +39,31 @@ def segment_image(
     segmenter: Segmenter,
     rgb: NDArray[np.uint8],
     parameters: RoseParameters,
+    camera: str,
     deadline_s: float = math.inf,
 ) -> Segmentation:
-    """What the parameters ask for in an image, as much as can be done before ``deadline_s``, a
-    moment of ``time.monotonic``.
+    """What the parameters ask for in an image of a camera, as much as can be done before
+    ``deadline_s``, a moment of ``time.monotonic``.
 
     Raises:
         ModelOutputError: what comes is not fit to be published.
     """
+    height, width = rgb.shape[:2]
+    regions = regions_from(parameters.cameras[camera].regions)
+    boxes = [region.box((height, width)) for region in regions]
+    images = [rgb, *(cut(rgb, box) for box in boxes)]
+    frames: list[Segmentation] = []
+    for waiting in range(len(images), 0, -1):  # each has an equal share of the time that is left
+        now_s = time.monotonic()
+        until_s = now_s + (deadline_s - now_s) / waiting
+        frames.append(_segment(segmenter, images[len(frames)], parameters, until_s))
+    whole, *parts = frames
+    return merge(whole, list(zip(boxes, parts, strict=True))) if parts else whole
+
+
+def _segment(
+    segmenter: Segmenter, rgb: NDArray[np.uint8], parameters: RoseParameters, deadline_s: float
+) -> Segmentation:
     segmentation = segmenter.segment(
         rgb,
         parameters.instruction or None,
