@@ -79,11 +79,12 @@ class RosSide:
         self._executor.add_node(self.node)
         self._publishers = {}
         self._stamp_ns = time.time_ns()
-        self.status, self.level = {}, {}
+        self.status, self.level, self.reports = {}, {}, 0
         self.segments = self.collect(SegmentArray, '/rose/segments')
         self.node.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
 
     def _on_diagnostics(self, message):
+        self.reports += 1
         for status in message.status:
             values = {entry.key: entry.value for entry in status.values}
             name = status.name.removeprefix('rose: ')
@@ -93,6 +94,10 @@ class RosSide:
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.shutdown(context=self._context)
+
+    def spin_once(self):
+        """Serve this node for a moment."""
+        self._executor.spin_once(timeout_sec=0.1)
 
     def wait_for(self, condition, what, timeout_s=WAIT_S):
         """Serve this node until the condition holds."""
