@@ -17,6 +17,11 @@ class ArgumentError(ValueError):
     """An argument of the process cannot be used."""
 
 
+def without_place(error: Exception) -> str:
+    """What rcl says of an error, without the place in its own source."""
+    return _PLACE.sub('', str(error))
+
+
 def init_ros(args: list[str] | None = None) -> None:
     """Start ROS with these arguments, by default those of the process, its name first.
 
@@ -30,7 +35,7 @@ def init_ros(args: list[str] | None = None) -> None:
     except rclpy_implementation.UnknownROSArgsError as error:
         raise ArgumentError(f'ROS has no argument {error}.') from error
     except rclpy_implementation.RCLError as error:
-        raise ArgumentError(f'ROS cannot start: {_PLACE.sub("", str(error))}') from error
+        raise ArgumentError(f'ROS cannot start: {without_place(error)}') from error
     foreign = remove_ros_args(given)[1:]
     if foreign:
         raise ArgumentError(

@@ -6,8 +6,10 @@ import time
 from collections.abc import Callable
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.node import Node
 
+from ros2_rose.arguments import without_place
 from ros2_rose.camera_subscription import CameraSubscription, ImageMessage
 from ros2_rose.camera_watch import NOT_LISTENING, Health
 from ros2_rose.one_line import one_line
@@ -15,17 +17,22 @@ from ros2_rose.parameters import ParameterError, RoseParameters
 
 
 def check_topics(node: Node, parameters: RoseParameters) -> None:
-    """Refuse two cameras of one topic: every image would come twice.
+    """Refuse names that are no topics, and two cameras of one topic: every image would come twice.
 
     Names are compared as the node hears them: ``image`` and ``/image`` may be one topic, and so
     may be two that are remapped.  The raw and the compressed topic of one camera count as one.
 
     Raises:
-        ParameterError: names both cameras.
+        ParameterError: names the camera, and why its topic cannot be used.
     """
     users: dict[str, str] = {}
     for name, camera in parameters.cameras.items():
-        base = node.resolve_topic_name(camera.topic)
+        try:
+            base = node.resolve_topic_name(camera.topic)
+        except rclpy_implementation.RCLError as error:
+            raise ParameterError(
+                f'cameras.{name}.topic: {camera.topic!r} cannot be used, {without_place(error)}.'
+            ) from error
         heard = f'{base}/compressed' if camera.transport == 'compressed' else base
         for topic in {base, heard}:
             other = users.setdefault(topic, name)

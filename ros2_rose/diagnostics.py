@@ -63,15 +63,19 @@ class RateMeter:
         return (count - last_count) / (now_s - last_s) if now_s > last_s else 0.0
 
 
-def model_status(state: ModelState | None, failure: str, name: str) -> DiagnosticStatus:
-    """Is the model there?  OK exactly when it is ready."""
+def model_status(
+    state: ModelState | None, failure: str, name: str, device: str
+) -> DiagnosticStatus:
+    """Is the model there, and on which device?  OK exactly when it is ready."""
     word = 'UNCONFIGURED' if state is None else state.value
     levels = {
         ModelState.READY: DiagnosticStatus.OK,
         ModelState.FAILED: DiagnosticStatus.ERROR,
     }
     level = DiagnosticStatus.WARN if state is None else levels.get(state, DiagnosticStatus.WARN)
-    return _status('model', level, failure or word, {'state': word, 'model': name})
+    return _status(
+        'model', level, failure or word, {'state': word, 'model': name, 'device': device}
+    )
 
 
 def camera_status(

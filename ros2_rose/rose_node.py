@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
-from lifecycle_msgs.srv import ChangeState
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -40,9 +39,11 @@ from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
 from ros2_rose.segmenting import load_segmenter
 from ros2_rose.token_limit import TokenLimit
+from ros2_rose.transitions import refuse_illegal_transitions, transition
 from ros2_rose.worker import ModelWorker
 from rose_model.checkpoint import check_folder
 from rose_model.errors import RoseError
+from rose_model.segmenter import find_device
 
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
@@ -67,6 +68,7 @@ class RoseNode(LifecycleNode):
         super().__init__('rose', **options)
         self._load = load
         self._pipeline: Pipeline | None = None
+        self._device = ''
         self._retired: ModelWorker | None = None
         self._cameras: Cameras | None = None
         self._timers_by_name: dict[str, Timer] = {}
@@ -82,7 +84,7 @@ class RoseNode(LifecycleNode):
         self._pictures = PicturePublisher(self)
         self._frame_services = {'refine': RefineService(self), 'refer': ReferService(self)}
         self._rates = diagnostics.RateMeter()
-        _answer_illegal_transitions(self)
+        refuse_illegal_transitions(self)
         self.get_logger().info(f'Images are written by the {self._pictures.writer_name} writer.')
 
     def start(self) -> None:
@@ -97,6 +99,7 @@ class RoseNode(LifecycleNode):
         if self._retired is not None:
             self._retired.join(STOP_TIMEOUT_S)
 
+    @transition
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Check parameters and the model's folder, then load the model in its own thread."""
         try:
@@ -106,6 +109,8 @@ class RoseNode(LifecycleNode):
             ontology = read_ontology(parameters.ontology)
             limit = TokenLimit(parameters.model)
             limit.check(parameters)
+            check_topics(self, parameters)
+            device = str(find_device(parameters.device))
         except (ParameterError, RoseError) as error:
             self.get_logger().error(one_line(f'Cannot be configured. {error}'))
             return FAILURE
@@ -119,11 +124,13 @@ class RoseNode(LifecycleNode):
             self.get_logger(),
             self._load,
         )
+        self._device = device
         self._pipeline.worker.start(after=self._retired)
         self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
         self._report()
         return SUCCESS
 
+    @transition
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the cameras and take requests."""
         pipeline = self._pipeline
@@ -146,16 +153,19 @@ class RoseNode(LifecycleNode):
         self.get_logger().info(f'Listening to {", ".join(self._cameras.topics)}.')
         return SUCCESS
 
+    @transition
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop listening; the model stays in memory."""
         self._deactivate()
         return SUCCESS
 
+    @transition
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model, as soon as it has ended what it is doing."""
         self._clean_up()
         return SUCCESS
 
+    @transition
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop everything."""
         self._deactivate()
@@ -248,7 +258,9 @@ class RoseNode(LifecycleNode):
         worker = pipeline.worker
         message = DiagnosticArray(
             status=[
-                diagnostics.model_status(worker.state, worker.failure, pipeline.model_name),
+                diagnostics.model_status(
+                    worker.state, worker.failure, pipeline.model_name, self._device
+                ),
                 *(self._camera_status(name, counts[name]) for name in counts),
                 diagnostics.output_status(
                     pipeline.latency.summary(),
@@ -279,24 +291,6 @@ class RoseNode(LifecycleNode):
         timer = self._timers_by_name.pop(name, None)
         if timer is not None:
             self.destroy_timer(timer)
-
-
-def _answer_illegal_transitions(node: LifecycleNode) -> None:
-    """Let an illegal transition be refused; in rclpy of Jazzy (7.1) it ends the process."""
-    service = node._service_change_state
-    change_state = service.callback
-
-    def refuse_if_illegal(
-        request: ChangeState.Request, response: ChangeState.Response
-    ) -> ChangeState.Response:
-        try:
-            return change_state(request, response)
-        except rclpy_implementation.RCLError as error:
-            node.get_logger().error(f'Transition {request.transition.id} is refused: {error}')
-            response.success = False
-            return response
-
-    service.callback = refuse_if_illegal
 
 
 def main(args: list[str] | None = None) -> NoReturn:

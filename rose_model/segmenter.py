@@ -82,7 +82,7 @@ class RoseSegmenter:
         Raises:
             CheckpointError, ConfigError: the folder or a value is not usable.
         """
-        place = _find_device(device)
+        place = find_device(device)
         dtype = torch.bfloat16 if place.type == 'cuda' else torch.float32
         pretrained = load_pretrained(model, place, dtype)
         changes = {'min_objectness': min_objectness, 'max_segments': max_segments}
@@ -305,7 +305,7 @@ class RoseSegmenter:
         return PatchReadings(embedding, logit.sigmoid())
 
 
-def _find_device(device: str) -> torch.device:
+def find_device(device: str) -> torch.device:
     """The device of that name.
 
     Raises:
@@ -317,8 +317,10 @@ def _find_device(device: str) -> torch.device:
         place = torch.device(device)
     except RuntimeError as error:
         raise ConfigError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from error
-    if place.type not in {'cpu', 'cuda'} or (
-        place.type == 'cuda' and not torch.cuda.is_available()
-    ):
-        raise ConfigError(f"device {device!r} is not available here; use 'auto' or 'cpu'.")
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if place.type not in {'cpu', 'cuda'} or (place.type == 'cuda' and (place.index or 0) >= gpus):
+        raise ConfigError(
+            f"device {device!r} is not available here, where PyTorch sees {gpus} GPUs; use 'auto' "
+            "or 'cpu'."
+        )
     return place
