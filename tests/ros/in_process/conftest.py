@@ -29,7 +29,7 @@ class MirrorSegmenter:
         self.began = threading.Event()
         self.seen = []
 
-    def segment(self, image, instruction=None, *, candidates=()):
+    def segment(self, image, instruction=None, **options):
         self.seen.append(int(image[0, 0, 0]))
         self.began.set()
         assert self.gate.wait(WAIT_S)
