@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rose_model.category_decoder import MAX_NAME_CHARACTERS
 from rose_model.config import SamConfig
 from rose_model.errors import (
     InvalidRequestError,
@@ -121,11 +122,12 @@ def interpret(
     Raises:
         NoSuchSegmentError: the frame has no segment of that id.
         TextEmptyError, TextTooLongError, InvalidRequestError: as ``check_text``.
+        TextTooLongError: it states a label of more than 64 characters.
     """
     sentence = check_text(text)
-    label = stated_label(sentence)
+    label = _checked_label(stated_label(sentence))
     if not segment_id:
-        label = label or missed_label(sentence)
+        label = label or _checked_label(missed_label(sentence))
         return RefinementRequest(RefinementCase.MISSED, None, sentence, label, False, False)
     segment = segmentation.find(segment_id)
     if segment is None:
@@ -139,17 +141,32 @@ def interpret(
     return RefinementRequest(
         case=RefinementCase.CATEGORY if by_name else RefinementCase.MASK,
         segment=segment,
-        instruction=sentence if box_in(sentence) else _located(sentence, segment, segmentation),
+        instruction=located(sentence, segment.box_xyxy, segmentation.original_size),
         label=label,
         keeps_mask=by_name and target is not RefineTarget.BOTH,
         keeps_category=not by_name,
     )
 
 
-def _located(sentence: str, segment: Segment, segmentation: Segmentation) -> str:
-    """The sentence with the segment's own box, where the user has given none."""
-    height, width = segmentation.original_size
-    x1, y1, x2, y2 = segment.box_xyxy
+def _checked_label(label: str | None) -> str | None:
+    """A stated label is cut no more than any other text, and longer than no generated one."""
+    if label is not None and len(label) > MAX_NAME_CHARACTERS:
+        raise TextTooLongError(
+            f'The label {label[:32]!r}... has {len(label)} characters; at most '
+            f'{MAX_NAME_CHARACTERS} are taken.'
+        )
+    return label
+
+
+def located(sentence: str, box_xyxy: tuple[int, int, int, int], size: tuple[int, int]) -> str:
+    """The sentence with the box of the segment that it is about, where the user has given none.
+
+    ``box_xyxy`` in pixels of an image of ``size = (H, W)``.
+    """
+    if box_in(sentence):
+        return sentence
+    height, width = size
+    x1, y1, x2, y2 = box_xyxy
     return with_box(sentence, (x1 / width, y1 / height, x2 / width, y2 / height))
 
 

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from rose_model.errors import DataError
 from rose_model.records import Segment, Segmentation
+from rose_model.segment_record import SegmentRecord
 
 
 def read_rgb(path: Path) -> NDArray[np.uint8]:
@@ -67,32 +68,10 @@ def segmentation_to_dict(segmentation: Segmentation, image: Path, model: str) ->
         'width': width,
         'model': model,
         'instruction': segmentation.instruction,
-        'segments': [_segment_to_dict(segment) for segment in segmentation.segments],
+        'segments': [
+            SegmentRecord.of(segment).model_dump(mode='json') for segment in segmentation.segments
+        ],
     }
-
-
-def _segment_to_dict(segment: Segment) -> dict[str, Any]:
-    return {
-        'id': segment.id,
-        'category': segment.category,
-        'category_score': round(segment.category_score, 4),
-        'objectness': round(segment.objectness, 4),
-        'mask_score': round(segment.mask_score, 4),
-        'is_thing': segment.is_thing,
-        'box_xyxy': list(segment.box_xyxy),
-        'area': segment.area,
-        'counts': run_lengths(segment.mask),
-        'revision': segment.revision,
-    }
-
-
-def run_lengths(mask: NDArray[np.bool_]) -> list[int]:
-    """Runs of a mask, row by row in its box: zeros, ones, zeros, ...; as in ``Mask.msg``."""
-    pixels = mask.ravel()
-    borders = np.flatnonzero(pixels[1:] != pixels[:-1]) + 1
-    first = [0] if pixels[0] else []
-    runs: list[int] = np.diff([*first, 0, *borders.tolist(), pixels.size]).tolist()
-    return runs
 
 
 def segments_table(segments: Sequence[Segment], title: str, marked: Collection[str] = ()) -> Table:

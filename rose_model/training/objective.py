@@ -111,7 +111,10 @@ class Objective(nn.Module):
         if not self._masks:
             nothing = chosen.new_zeros(())
             return dict.fromkeys(('loss_mask_bce', 'loss_mask_dice', 'loss_mask_score'), nothing)
-        images = rose.sam.encode(normalise_sam(batch.sam_pixels, rose.config.sam.input_size))
+        side = rose.config.sam.input_size
+        images = rose.sam.encode(
+            torch.cat([normalise_sam(pixels[None], side) for pixels in batch.sam_pixels])
+        )
         image = batch.image[batch.question[rows]]
         logits, score = rose.sam.decode(
             rose.patch_analyzer.mask_embedding(chosen[rows]), images[image]
@@ -157,13 +160,14 @@ class _Batch:
 
     ``view``, ``image``: int64 ``[Q]``.  ``question``, ``patch``: int64 ``[N]``.  ``masked``: int64
     ``[K]``, the targets that have masks.  Where there is no target or no mask a dummy stands for
-    it, and ``has_targets`` or ``has_masks`` is false.
+    it, and ``has_targets`` or ``has_masks`` is false.  ``sam_pixels``: B images of their own
+    shapes.
     """
 
     questions: list[Question]
     pixels: Tensor
     channel: Tensor
-    sam_pixels: Tensor
+    sam_pixels: list[Tensor]
     is_content: Tensor
     view: Tensor
     image: Tensor
@@ -195,7 +199,7 @@ class _Batch:
             questions=questions,
             pixels=torch.stack([examples[number].lmm_pixels for number, _ in views]).to(device),
             channel=torch.stack([nothing if c is None else c for c in channels]).to(device),
-            sam_pixels=torch.stack([example.sam_pixels for example in examples]).to(device),
+            sam_pixels=[example.sam_pixels.to(device) for example in examples],
             is_content=torch.stack([example.is_content for example in examples]).to(device),
             view=torch.tensor(view, device=device),
             image=torch.tensor(image, device=device),

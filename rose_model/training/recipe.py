@@ -24,6 +24,8 @@ class StageRecipe(BaseModel):
     are only that many examples, over and over.
 
     ``data``: where samples come from; ``root`` is the folder of a data set that is not drawn.
+    ``corrections``: folder of corrections that a node has logged; every second sample is one of
+    them, in the stage whole.
     ``schedule``: how the learning rate falls after a linear warm-up: along a half cosine to
     ``final_rate`` of the peak, or along a straight line (DeepSpeed's WarmupDecayLR with linear
     warm-up, where ``final_rate`` is 0).  ``vision_rate``: the learning rate of the vision tower as
@@ -46,6 +48,7 @@ class StageRecipe(BaseModel):
     clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
     data: Literal['streets', 'camvid'] = 'streets'
     root: Path | None = None
+    corrections: Path | None = None
     word_questions: Annotated[int, Field(ge=0)] = 1
     first_scene: Annotated[int, Field(ge=0)] = 0
     repeat: Positive | None = None
@@ -104,6 +107,10 @@ class Recipe(BaseModel):
             raise ValueError('Give either preset or start.')
         if self.words is not None and self.words.data != 'streets':
             raise ValueError(f'The stage words learns from streets, not {self.words.data}.')
+        for name in ('vision', 'sam', 'words'):
+            stage = getattr(self, name)
+            if stage is not None and stage.corrections is not None:
+                raise ValueError(f'Corrections are learned in the stage whole, not in {name}.')
         return self
 
     def dump(self) -> str:

@@ -22,6 +22,7 @@ from rose_model.training.attention import attend_by_products
 from rose_model.training.camvid_source import camvid
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
 from rose_model.training.corpus import street_corpus
+from rose_model.training.correction_source import with_corrections
 from rose_model.training.recipe import Recipe, StageRecipe
 from rose_model.training.run_lock import run_lock
 from rose_model.training.sources import Source, street_words, streets
@@ -195,7 +196,8 @@ def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageR
 
 
 def _source(recipe: StageRecipe) -> Source:
-    return streets(recipe.word_questions) if recipe.root is None else camvid(recipe.root)
+    source = streets(recipe.word_questions) if recipe.root is None else camvid(recipe.root)
+    return source if recipe.corrections is None else with_corrections(source, recipe.corrections)
 
 
 def _save(folder: Path, model: _Model) -> None:

@@ -13,11 +13,11 @@ from ros2_rose.masks import decode_runs, encode_runs
 from rose_model.checkpoint import save_pretrained
 from rose_model.cli.doctor import State, library_checks, ros_checks
 from rose_model.cli.main import app
-from rose_model.cli.output import run_lengths
 from rose_model.cli.segment import RoseSegmenter
 from rose_model.errors import RoseError
 from rose_model.presets import nano
 from rose_model.rose import build_rose
+from rose_model.segment_record import run_lengths
 from rose_model.tokenizer import RoseTokenizer
 
 SIZE = (60, 80)

@@ -286,3 +286,21 @@ def test_segment_iou_equals_the_iou_of_full_masks() -> None:
         first, second = (segment.full_mask((60, 60)) for segment in segments)
         expected = (first & second).sum() / (first | second).sum()
         assert segment_iou(*segments) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize('segment_id', ['1', ''])
+def test_a_stated_label_is_as_short_as_a_generated_one(
+    frame: Segmentation, segment_id: str
+) -> None:
+    sentence = 'this is a {}' if segment_id else 'you missed the {}'
+    request = interpret(frame, sentence.format('x' * 64), segment_id, RefineTarget.AUTO)
+    assert request.label == 'x' * 64
+    with pytest.raises(TextTooLongError, match='65 characters; at most 64'):
+        interpret(frame, sentence.format('x' * 65), segment_id, RefineTarget.AUTO)
+
+
+@pytest.mark.parametrize('word', ['ёж', '消防車', 'e-scooter', 'façade', 'ǅ', '½x', 'a_b', '٣٣'])
+def test_a_stated_label_is_printable(frame: Segmentation, word: str) -> None:
+    label = interpret(frame, f'this is a {word}', '1', RefineTarget.AUTO).label
+    assert label is not None
+    assert label.isprintable()

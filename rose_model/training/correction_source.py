@@ -1,0 +1,59 @@
+"""Logged corrections among the samples of another source, so that what was learned stays."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from rose_model.data.corrections import CorrectedSample, LoggedCorrections
+from rose_model.data.sample import Sample
+from rose_model.training.sources import Source
+from rose_model.training.tasks import Task
+
+
+def with_corrections(source: Source, root: Path) -> Source:
+    """The source with a logged correction as every second sample, in an order that each round
+    draws anew.
+
+    Of such a sample nothing is asked but what the correction said.
+
+    Raises:
+        DataError: the corrections cannot be read.
+    """
+    log = LoggedCorrections(root)
+
+    def read(number: int) -> Sample:
+        if number % 2 == 0:
+            return source.read(number)
+        turn, index = divmod(number // 2, len(log))
+        order = np.random.default_rng(turn).permutation(len(log))
+        return log[int(order[index])]
+
+    def tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+        if isinstance(sample, CorrectedSample):
+            return (correction_task(sample),)
+        return source.tasks(sample, rng)
+
+    return replace(
+        source,
+        read=read,
+        tasks=tasks,
+        vocabulary=tuple(dict.fromkeys((*source.vocabulary, *log.names))),
+        nouns=tuple(dict.fromkeys((*source.nouns, *log.names))),
+    )
+
+
+def correction_task(sample: CorrectedSample) -> Task:
+    """What was said, as the question that it was to the model.
+
+    A mask that nobody has spoken about is not taught.
+    """
+    return Task(
+        sample.instruction,
+        (sample.target,),
+        is_selective=True,
+        mask=sample.given,
+        teaches_masks=sample.changes_mask,
+    )
