@@ -15,23 +15,19 @@ class CameraTracks:
         self._trackers = {name: Tracker() for name in cameras}
         self._last_stamp_ns = dict.fromkeys(self._trackers, 0)
 
-    def follow(
-        self, camera: str, stamp_ns: int, segmentation: Segmentation
-    ) -> tuple[Segmentation, frozenset[str]]:
-        """The next frame of a camera under the ids of its objects, and the ids of those whose
-        label was stated.
-        """
+    def __getitem__(self, camera: str) -> Tracker:
+        """The tracker of a camera."""
+        return self._trackers[camera]
+
+    def follow(self, camera: str, stamp_ns: int, segmentation: Segmentation) -> Segmentation:
+        """The next frame of a camera under the ids of its objects."""
         tracker = self._trackers[camera]
         if self.goes_back_s(camera, stamp_ns):
             tracker.forget()
         self._last_stamp_ns[camera] = stamp_ns or self._last_stamp_ns[camera]
-        return tracker.follow(segmentation)
+        return tracker.follow(segmentation, stamp_ns)
 
     def goes_back_s(self, camera: str, stamp_ns: int) -> float:
         """How far a stamp lies before that of the last frame [s]; 0 if it does not, or is none."""
         back_ns = self._last_stamp_ns[camera] - stamp_ns
         return back_ns / 1e9 if stamp_ns and back_ns > 0 else 0.0
-
-    def state(self, camera: str, identity: str, label: str) -> None:
-        """From the next frame on the object of that id has this label, while it is in view."""
-        self._trackers[camera].state(identity, label)

@@ -14,12 +14,15 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_rose import image_decoder
 from ros2_rose.bad_image import BadImageError, BadImageReason
+from ros2_rose.corrections import Correction, Scope
 from ros2_rose.history import FrameRecord
+from ros2_rose.msg import Correction as CorrectionMessage
 from ros2_rose.msg import Mask, SegmentArray
 from ros2_rose.msg import Segment as SegmentMessage
 from ros2_rose.segment_fields import Fields, array_fields, segment_fields
 from ros2_rose.srv import Refine
 from rose_model.errors import InvalidRequestError
+from rose_model.instructions import stated_label
 from rose_model.records import PointHint, RefineTarget, Segment
 
 NANOSECONDS = 1_000_000_000
@@ -31,19 +34,24 @@ _TARGETS = {
     Refine.Request.TARGET_BOTH: RefineTarget.BOTH,
 }
 
+_SCOPES = {
+    Refine.Request.SCOPE_FRAME: Scope.FRAME,
+    Refine.Request.SCOPE_TRACK: Scope.TRACK,
+    Refine.Request.SCOPE_SESSION: Scope.SESSION,
+}
+
 
 @dataclass(frozen=True)
 class RefineArguments:
-    """What :meth:`rose_model.segmenter.RoseSegmenter.refine` wants besides the frame.
-
-    ``for_track``: the label is to stay with the object in later frames.
+    """What :meth:`rose_model.segmenter.RoseSegmenter.refine` wants besides the frame, and how far
+    the correction is to reach.
     """
 
     text: str
     segment_id: str
     target: RefineTarget
     points: tuple[PointHint, ...]
-    for_track: bool
+    scope: Scope
 
 
 def to_nanoseconds(stamp: Time) -> int:
@@ -118,19 +126,46 @@ def record_to_msg(
 
 
 def segment_to_msg(
-    segment: Segment, *, is_stated: bool = False, ontology: str = ''
+    segment: Segment,
+    *,
+    stated: Scope = Scope.FRAME,
+    is_refined: bool = False,
+    ontology: str = '',
 ) -> SegmentMessage:
     """The message of one segment; the box of its mask is the box of the segment.
 
-    ``is_stated``: its label was stated in an earlier frame.  ``ontology``: the class of its label.
+    ``stated``: where its label comes from, *frame* if from no earlier one.  ``is_refined``: a
+    correction of this frame has changed or added it.  ``ontology``: the class of its label.
     """
-    return _to_msg(segment_fields(segment, is_stated=is_stated, ontology=ontology))
+    return _to_msg(
+        segment_fields(segment, stated=stated, is_refined=is_refined, ontology=ontology)
+    )
 
 
 def _to_msg(fields: Fields) -> SegmentMessage:
     # An array.array is stored as it is; a numpy array would be copied number by number.
     counts = array.array('I', fields['mask']['counts'].tobytes())
     return SegmentMessage(**{**fields, 'mask': Mask(**{**fields['mask'], 'counts': counts})})
+
+
+def correction_to_msg(correction: Correction, in_history: bool) -> CorrectionMessage:
+    """The message of a correction; ``in_history``: its frame is still known."""
+    before = correction.before
+    scopes = {scope: number for number, scope in _SCOPES.items()}
+    return CorrectionMessage(
+        id=correction.id,
+        camera=correction.camera,
+        stamp=to_time(correction.stamp_ns),
+        segment_id=correction.after.id,
+        text=correction.text,
+        scope=scopes[correction.scope],
+        label_before='' if before is None else before.category,
+        label_after=correction.after.category,
+        generated_label=correction.generated,
+        area_before=0 if before is None else before.area,
+        area_after=correction.after.area,
+        in_history=in_history,
+    )
 
 
 def check_timeout(timeout_s: float) -> None:
@@ -152,23 +187,36 @@ def refine_arguments(request: Refine.Request) -> RefineArguments:
     target = _TARGETS.get(request.target)
     if target is None:
         raise InvalidRequestError(f'target must be one of TARGET_*, got {request.target}.')
-    for_track = request.scope == Refine.Request.SCOPE_TRACK
-    if not for_track and request.scope != Refine.Request.SCOPE_FRAME:
-        raise InvalidRequestError(
-            f'scope must be SCOPE_FRAME or SCOPE_TRACK, the others are not supported, got '
-            f'{request.scope}.'
-        )
-    if for_track and target is RefineTarget.MASK:
+    scope = _SCOPES.get(request.scope)
+    if scope is None:
+        raise InvalidRequestError(f'scope must be one of SCOPE_*, got {request.scope}.')
+    if scope is not Scope.FRAME and target is RefineTarget.MASK:
         raise InvalidRequestError(
             'scope must be SCOPE_FRAME with TARGET_MASK: a mask holds for its frame only.'
         )
+    if scope is Scope.SESSION:
+        _check_session(request, target)
     return RefineArguments(
         text=request.text,
         segment_id=request.segment_id,
         target=target,
         points=_points(request),
-        for_track=for_track,
+        scope=scope,
     )
+
+
+def _check_session(request: Refine.Request, target: RefineTarget) -> None:
+    """Refuse what cannot hold for a whole session: anything but a stated label of a segment."""
+    if not request.segment_id:
+        raise InvalidRequestError(
+            'segment_id must be given with SCOPE_SESSION: what was missed holds for its frame or '
+            'its object.'
+        )
+    if target is RefineTarget.BOTH or stated_label(request.text) is None:
+        raise InvalidRequestError(
+            'SCOPE_SESSION is for a label that the text states, such as "this is a bus", with '
+            'TARGET_AUTO or TARGET_LABEL: a mask holds for its frame only.'
+        )
 
 
 def _points(request: Refine.Request) -> tuple[PointHint, ...]:

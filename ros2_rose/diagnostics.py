@@ -13,6 +13,7 @@ from diagnostic_msgs.msg import DiagnosticStatus, KeyValue
 
 from ros2_rose.camera_inbox import CameraCounts
 from ros2_rose.camera_watch import Health
+from ros2_rose.correction_log import LogCounts
 from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.frame_service import RequestCounts
 from ros2_rose.one_line import one_line
@@ -132,6 +133,22 @@ def service_status(name: str, counts: RequestCounts) -> DiagnosticStatus:
             'received': counts.received,
             'answered': counts.answered,
             'succeeded': counts.succeeded,
+        },
+    )
+
+
+def log_status(counts: LogCounts) -> DiagnosticStatus:
+    """What became of the corrections that are to be stored; a warning while that fails."""
+    level = DiagnosticStatus.WARN if counts.failure else DiagnosticStatus.OK
+    return _status(
+        'correction_log',
+        level,
+        counts.failure or f'{counts.written} written',
+        {
+            'written': counts.written,
+            'removed': counts.removed,
+            'failed': counts.failed,
+            'dropped': counts.dropped,
         },
     )
 

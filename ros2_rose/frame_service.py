@@ -10,7 +10,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
@@ -19,15 +19,9 @@ from rclpy.task import Future
 
 from ros2_rose import qos
 from ros2_rose.conversions import check_timeout, record_to_msg, to_nanoseconds, to_time
-from ros2_rose.frame_job import (
-    Codes,
-    FrameAnswer,
-    FrameJob,
-    FrameTask,
-    KeepLabels,
-    answer_for,
-)
-from ros2_rose.history import FrameHistory, FrameLookupError, FrameRecord
+from ros2_rose.frame_job import Codes, FrameAnswer, FrameJob, answer_for
+from ros2_rose.history import FrameLookupError, FrameRecord
+from ros2_rose.session_memory import SessionMemory
 from ros2_rose.worker import ModelState, ModelWorker, Segmenter
 from rose_model.errors import InvalidRequestError, NoSuchSegmentError, RefinementError
 
@@ -37,11 +31,14 @@ class FrameSession:
     """What requests work on while the node is active."""
 
     worker: ModelWorker
-    history: FrameHistory
+    memory: SessionMemory
     camera_names: tuple[str, ...]
     timeout_s: float
     publish: Callable[[FrameRecord, Segmenter], None]
-    keep_labels: KeepLabels
+
+
+FrameTask: TypeAlias = Callable[[SessionMemory, Segmenter, FrameRecord], FrameAnswer]
+"""What the model does with the frame, in its own thread; an exception is an answer, too."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +63,7 @@ class RequestCounts:
     succeeded: int = 0
 
 
-class FrameService(ABC):
+class RequestService(ABC):
     """Exists as long as the node; answers ``NOT_ACTIVE`` outside of a session.
 
     ``kind`` is a service type whose request has ``header``, ``camera`` and ``timeout_sec`` and
@@ -92,11 +89,12 @@ class FrameService(ABC):
         )
 
     @abstractmethod
-    def _read(self, request: Any) -> FrameRequest:  # noqa: ANN401 - of the type of the service
-        """What the request wants, after all checks which need neither frame nor model.
+    def admit(self, request: Any, session: FrameSession, future: Future) -> FrameJob:  # noqa: ANN401
+        """A job from a request, of the type of the service, that passes all checks which need no
+        model; its answer goes to ``resume``.
 
         Raises:
-            RefinementError: a field is not usable.
+            RefinementError, FrameLookupError: one that does not.
         """
 
     def open(self, session: FrameSession) -> None:
@@ -122,7 +120,7 @@ class FrameService(ABC):
         self.counts.succeeded += answer.code == Codes.OK
         self._fill(response, answer)
         if session is not None:
-            oldest_ns = session.history.oldest_stamp_ns(_camera_of(request, session))
+            oldest_ns = session.memory.history.oldest_stamp_ns(_camera_of(request, session))
             response.oldest_stamp = to_time(oldest_ns or 0)
         response.elapsed_sec = time.monotonic() - start_s
         return response
@@ -142,36 +140,12 @@ class FrameService(ABC):
             return _not_active(f'the model is {state.value}. {session.worker.failure}'.rstrip())
         future = Future()
         try:
-            job = self._admit(request, session, future)
+            job = self.admit(request, session, future)
         except (RefinementError, FrameLookupError) as error:
             return answer_for(error)
         if not session.worker.submit(job):
             return FrameAnswer(Codes.BUSY, 'Too many requests wait; try again later.')
         return await self._wait(job, future, request.timeout_sec or session.timeout_s, session)
-
-    def _admit(self, request: Any, session: FrameSession, future: Future) -> FrameJob:  # noqa: ANN401
-        """A job from a request that passes all checks which need no model.
-
-        Raises:
-            RefinementError, FrameLookupError: one that does not.
-        """
-        wanted = self._read(request)
-        check_timeout(request.timeout_sec)
-        if not request.camera and len(session.camera_names) > 1:
-            raise InvalidRequestError(
-                f'camera must be one of {", ".join(session.camera_names)}, got none.'
-            )
-        stamp_ns = to_nanoseconds(request.header.stamp)
-        record = session.history.find(_camera_of(request, session), stamp_ns)
-        _check_segment(record, wanted.segment_id)
-        return FrameJob(
-            record,
-            wanted.task,
-            session.history,
-            session.publish if wanted.publish else None,
-            session.keep_labels,
-            lambda answer: self._resume(future, answer),
-        )
 
     async def _wait(
         self, job: FrameJob, future: Future, timeout_s: float, session: FrameSession
@@ -190,13 +164,50 @@ class FrameService(ABC):
         self._node.destroy_timer(timer)
         return answer
 
-    def _resume(self, future: Future, answer: FrameAnswer) -> None:
+    def resume(self, future: Future, answer: FrameAnswer) -> None:
         """Let the waiting callback go on; called from any thread."""
         future.set_result(answer)
         # A future that is set in another thread does not wake a sleeping executor (rclpy #1467).
         executor = self._node.executor
         if executor is not None:
             executor.wake()
+
+
+class FrameService(RequestService):
+    """Works on the published frame that a request names by ``header`` and ``camera``."""
+
+    @abstractmethod
+    def _read(self, request: Any) -> FrameRequest:  # noqa: ANN401 - of the type of the service
+        """What the request wants, after all checks which need neither frame nor model.
+
+        Raises:
+            RefinementError: a field is not usable.
+        """
+
+    def admit(self, request: Any, session: FrameSession, future: Future) -> FrameJob:  # noqa: ANN401
+        """A job about the frame that the request names."""
+        wanted = self._read(request)
+        check_timeout(request.timeout_sec)
+        if not request.camera and len(session.camera_names) > 1:
+            raise InvalidRequestError(
+                f'camera must be one of {", ".join(session.camera_names)}, got none.'
+            )
+        memory = session.memory
+        stamp_ns = to_nanoseconds(request.header.stamp)
+        record = memory.history.find(_camera_of(request, session), stamp_ns)
+        _check_segment(record, wanted.segment_id)
+
+        def task(segmenter: Segmenter) -> FrameAnswer:
+            # Looked up again: an earlier correction may have changed the frame while this one
+            # waited.
+            current = memory.history.find(record.camera, record.stamp_ns)
+            return wanted.task(memory, segmenter, current)
+
+        return FrameJob(
+            task,
+            session.publish if wanted.publish else None,
+            lambda answer: self.resume(future, answer),
+        )
 
 
 def _check_segment(record: FrameRecord, segment_id: str) -> None:

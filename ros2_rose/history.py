@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ros2_rose.corrections import Scope
 from ros2_rose.ontology import NO_ONTOLOGY, Ontology
 from rose_model.records import Segmentation
 
@@ -39,8 +40,12 @@ class FrameRecord:
     ``header`` is the ``std_msgs/Header`` of its image and ``stamp_ns`` the stamp in it.
     ``frame_seq`` counts the processed frames of the camera from 0.  ``revision`` is 0 at first and
     grows with every correction.  ``candidates`` are the labels that were to choose from; none:
-    labels were generated.  ``stated``: ids of the segments whose label was stated in an earlier
-    frame.  ``ontology`` gives the classes of labels.  ``is_late``: it missed its deadline.
+    labels were generated.  ``stated``: by id, how far the correction reaches that a segment has
+    its label from, if that was one of an earlier frame.  ``generated``: by id, what the model had
+    called the segments that it found.  ``given_back``: ids of segments that are as they came,
+    because their corrections were taken back.  ``ontology`` gives the classes of labels.
+    ``is_late``: it missed its deadline.  ``image`` is the message of the frame's image, where
+    corrections are logged.
     """
 
     camera: str
@@ -50,13 +55,23 @@ class FrameRecord:
     segmentation: Segmentation
     revision: int = 0
     candidates: tuple[str, ...] = ()
-    stated: frozenset[str] = frozenset()
+    stated: Mapping[str, Scope] = field(default_factory=dict)
+    generated: Mapping[str, str] = field(default_factory=dict)
+    given_back: frozenset[str] = frozenset()
     ontology: Ontology = NO_ONTOLOGY
     is_late: bool = False
+    image: Any = None
 
-    def corrected(self, segmentation: Segmentation) -> FrameRecord:
-        """The same frame after a correction."""
-        return replace(self, segmentation=segmentation, revision=self.revision + 1)
+    def corrected(
+        self, segmentation: Segmentation, given_back: frozenset[str] | None = None
+    ) -> FrameRecord:
+        """The same frame after a correction, or after one was taken back."""
+        return replace(
+            self,
+            segmentation=segmentation,
+            revision=self.revision + 1,
+            given_back=self.given_back if given_back is None else given_back,
+        )
 
 
 class _CameraHistory:
@@ -72,6 +87,11 @@ class FrameHistory:
         self._lock = threading.Lock()
         self._length = length
         self._cameras = {name: _CameraHistory() for name in cameras}
+
+    @property
+    def cameras(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(self._cameras)
 
     def add(self, record: FrameRecord) -> None:
         """Keep a new frame as the newest of its camera; the oldest goes when there are too
@@ -121,6 +141,11 @@ class FrameHistory:
                 f'Camera {camera!r} has no processed frame of this stamp; '
                 'copy the stamp from SegmentArray.header.'
             )
+
+    def has(self, camera: str, stamp_ns: int) -> bool:
+        """Whether the frame is there."""
+        with self._lock:
+            return stamp_ns in self._cameras[camera].records
 
     def oldest_stamp_ns(self, camera: str) -> int | None:
         """The stamp of the oldest frame in the history, or ``None``."""

@@ -192,6 +192,12 @@ class RoseParameters(_Frozen):
     refine_timeout_s: float = Field(
         10.0, ge=0.1, le=3600.0, description='~/refine and ~/refer answer within this time [s].'
     )
+    correction_log: str = Field(
+        '',
+        description='Folder in which each accepted correction is stored as a training example; '
+        'empty: none.  The history keeps the images as well then: history_length times the size '
+        'of an image of each camera.',
+    )
     autostart: bool = Field(
         True, description='Configure and activate by itself when the process starts.'
     )

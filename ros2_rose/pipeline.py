@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,19 +15,20 @@ from numpy.typing import NDArray
 from ros2_rose.bad_image import BadImageError
 from ros2_rose.camera_inbox import CameraInbox, Frame
 from ros2_rose.camera_subscription import ImageMessage
-from ros2_rose.camera_tracks import CameraTracks
 from ros2_rose.conversions import image_to_rgb, record_to_msg
+from ros2_rose.correction_log import CorrectionLog
 from ros2_rose.deadline import Deadline
 from ros2_rose.diagnostics import LatencyMeter
-from ros2_rose.history import FrameHistory, FrameRecord
+from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.one_line import one_line
 from ros2_rose.ontology import Ontology, UnmappedLabels
 from ros2_rose.output_check import check_message
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.segmenting import segment_image
+from ros2_rose.session_memory import Followed, SessionMemory
 from ros2_rose.worker import Logger, ModelWorker, Segmenter
-from rose_model.records import Segment, Segmentation
+from rose_model.records import Segmentation
 
 STALE = 'STALE'  # why an image is not used, beside the reasons of BadImageError
 
@@ -40,7 +42,7 @@ LoadSegmenter = Callable[[RoseParameters], Segmenter]
 
 
 class Pipeline:
-    """All that lives from *configure* to *cleanup*: the model, the waiting frames and the history.
+    """All that lives from *configure* to *cleanup*: the model, the waiting frames and the memory.
 
     Nothing is published while it is closed, and a frame that ends then is counted as stale.
     ``check(parameters)`` raises ``ParameterError`` for what the model cannot work with.
@@ -67,7 +69,13 @@ class Pipeline:
             parameters.camera_names,
             {name: camera.priority for name, camera in parameters.cameras.items()},
         )
-        self.history = FrameHistory(parameters.camera_names, parameters.history_length)
+        folder = parameters.correction_log
+        self.correction_log = (
+            CorrectionLog(Path(folder), parameters.max_pixels, logger) if folder else None
+        )
+        self.memory = SessionMemory(
+            parameters.camera_names, parameters.history_length, self.correction_log
+        )
         self.latency = LatencyMeter()
         self.deadline = Deadline(parameters.deadline_s)
         self.worker = ModelWorker(self._load_model, self.inbox, self._process, logger)
@@ -80,7 +88,6 @@ class Pipeline:
         self._gate = threading.Lock()
         self._is_open = False
         self._frame_seq: Counter[str] = Counter()
-        self._tracks = CameraTracks(parameters.camera_names)
 
     def open(self) -> None:
         """Publish from now on."""
@@ -113,6 +120,12 @@ class Pipeline:
             self._is_open = False
         self.inbox.clear()
 
+    def retire(self) -> None:
+        """Ask the threads to end after what they are doing, and wait for nothing."""
+        self.worker.stop()
+        if self.correction_log is not None:
+            self.correction_log.close()
+
     def publish_corrected(self, record: FrameRecord, segmenter: Segmenter) -> None:
         """Publish a frame again after a correction; its image is gone, so there is no overlay."""
         message = record_to_msg(record, segmenter.name)
@@ -121,11 +134,6 @@ class Pipeline:
                 return
             self._publish_segments(message)
         self._publish_pictures(record, None)
-
-    def keep_labels(self, camera: str, segments: tuple[Segment, ...]) -> None:
-        """Let the labels of these segments stay with their objects; called by the worker."""
-        for segment in segments:
-            self._tracks.state(camera, segment.id, segment.category)
 
     def _load_model(self) -> Segmenter:
         segmenter = self._load(self.parameters)
@@ -149,15 +157,17 @@ class Pipeline:
         deadline_s = self.deadline.for_model(frame.received_s)
         found = segment_image(segmenter, rgb, parameters, frame.camera, deadline_s)
         segmented_s = time.monotonic()
-        segmentation, stated = self._follow(frame, found)
+        followed = self._follow(frame, found)
         record = FrameRecord(
             camera=frame.camera,
             header=frame.message.header,
             stamp_ns=frame.stamp_ns,
             frame_seq=self._frame_seq[frame.camera],
-            segmentation=segmentation,
+            segmentation=followed.segmentation,
             candidates=tuple(parameters.candidates),
-            stated=stated,
+            stated=followed.stated,
+            generated=followed.generated,
+            image=None if self.correction_log is None else frame.message,
             ontology=self._ontology,
         )
         message = check_message(record_to_msg(record, segmenter.name))
@@ -168,26 +178,24 @@ class Pipeline:
                 self.inbox.came_late(frame.camera)
                 return
             # Before the message: whoever receives it may correct the frame at once.
-            self.history.add(record)
+            self.memory.add(record)
             self._publish_segments(message)
         self._frame_seq[frame.camera] += 1
         self.inbox.processed(frame.camera)
-        self.deadline.count(segmentation, record.is_late)
-        self.unmapped.add(segment.category for segment in segmentation.segments)
+        self.deadline.count(record.segmentation, record.is_late)
+        self.unmapped.add(segment.category for segment in record.segmentation.segments)
         self.latency.add(time.monotonic() - frame.received_s)
         self._show(record, rgb)
 
-    def _follow(
-        self, frame: Frame[ImageMessage], found: Segmentation
-    ) -> tuple[Segmentation, frozenset[str]]:
-        """The segments under the ids of their objects, and the ids whose label was stated."""
-        back_s = self._tracks.goes_back_s(frame.camera, frame.stamp_ns)
+    def _follow(self, frame: Frame[ImageMessage], found: Segmentation) -> Followed:
+        """The segments under the ids and the stated labels of their objects."""
+        back_s = self.memory.goes_back_s(frame.camera, frame.stamp_ns)
         if back_s:
             self._logger.warning(
                 f'Stamps of camera {frame.camera!r} went back by {back_s:.1f} s, as when a '
                 'recording starts again: its objects get new ids.'
             )
-        return self._tracks.follow(frame.camera, frame.stamp_ns, found)
+        return self.memory.follow(frame.camera, frame.stamp_ns, found)
 
     def _is_too_old(self, frame: Frame[ImageMessage], max_age_s: float) -> bool:
         """Frames without a stamp have no age; a limit of 0 is none."""

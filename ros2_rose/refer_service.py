@@ -10,6 +10,7 @@ from rclpy.node import Node
 from ros2_rose.frame_job import Codes, FrameAnswer
 from ros2_rose.frame_service import FrameRequest, FrameService
 from ros2_rose.history import FrameRecord
+from ros2_rose.session_memory import SessionMemory
 from ros2_rose.srv import Refer
 from ros2_rose.worker import Segmenter
 from rose_model.errors import NotUnderstoodError
@@ -30,7 +31,9 @@ class ReferService(FrameService):
         return FrameRequest(partial(_refer, check_text(request.description, 'description')))
 
 
-def _refer(description: str, segmenter: Segmenter, record: FrameRecord) -> FrameAnswer:
+def _refer(
+    description: str, memory: SessionMemory, segmenter: Segmenter, record: FrameRecord
+) -> FrameAnswer:
     referred = segmenter.refer(record.segmentation.context, description)
     if not referred.segments:
         raise NotUnderstoodError(

@@ -26,7 +26,9 @@ from ros2_rose.camera_subscription import ImageMessage
 from ros2_rose.camera_watch import NOT_LISTENING
 from ros2_rose.cameras import Cameras, check_topics
 from ros2_rose.conversions import check_image, to_nanoseconds
-from ros2_rose.frame_service import FrameSession
+from ros2_rose.correction_log import check_log_folder
+from ros2_rose.corrections_service import CorrectionsService
+from ros2_rose.frame_service import FrameSession, RequestService
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.one_line import one_line
@@ -40,6 +42,7 @@ from ros2_rose.refine_service import RefineService
 from ros2_rose.segmenting import load_segmenter
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.transitions import refuse_illegal_transitions, transition
+from ros2_rose.undo_service import UndoService
 from ros2_rose.worker import ModelWorker
 from rose_model.checkpoint import check_folder
 from rose_model.errors import RoseError
@@ -47,6 +50,7 @@ from rose_model.segmenter import find_device
 
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
+LOG_TIMEOUT_S = 0.5  # and then for corrections that are being stored
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -82,7 +86,12 @@ class RoseNode(LifecycleNode):
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._pictures = PicturePublisher(self)
-        self._frame_services = {'refine': RefineService(self), 'refer': ReferService(self)}
+        self._frame_services: dict[str, RequestService] = {
+            'refine': RefineService(self),
+            'refer': ReferService(self),
+            'undo': UndoService(self),
+        }
+        self._corrections = CorrectionsService(self)
         self._rates = diagnostics.RateMeter()
         refuse_illegal_transitions(self)
         self.get_logger().info(f'Images are written by the {self._pictures.writer_name} writer.')
@@ -94,10 +103,13 @@ class RoseNode(LifecycleNode):
 
     def stop(self) -> None:
         """End everything but the node itself; waits a moment for the frame in work."""
+        log = None if self._pipeline is None else self._pipeline.correction_log
         self._deactivate()
         self._clean_up()
         if self._retired is not None:
             self._retired.join(STOP_TIMEOUT_S)
+        if log is not None:
+            log.join(LOG_TIMEOUT_S)
 
     @transition
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -107,9 +119,9 @@ class RoseNode(LifecycleNode):
             check_topics(self, parameters)
             check_folder(parameters.model)
             ontology = read_ontology(parameters.ontology)
+            check_log_folder(parameters.correction_log)
             limit = TokenLimit(parameters.model)
             limit.check(parameters)
-            check_topics(self, parameters)
             device = str(find_device(parameters.device))
         except (ParameterError, RoseError) as error:
             self.get_logger().error(one_line(f'Cannot be configured. {error}'))
@@ -140,14 +152,14 @@ class RoseNode(LifecycleNode):
         parameters = pipeline.parameters
         session = FrameSession(
             worker=pipeline.worker,
-            history=pipeline.history,
+            memory=pipeline.memory,
             camera_names=tuple(parameters.camera_names),
             timeout_s=parameters.refine_timeout_s,
             publish=pipeline.publish_corrected,
-            keep_labels=pipeline.keep_labels,
         )
         for service in self._frame_services.values():
             service.open(session)
+        self._corrections.open(pipeline.memory)
         self._cameras = Cameras(self, parameters, self._on_image)
         self._start_timer('watch', WATCH_PERIOD_S, self._watch)
         self.get_logger().info(f'Listening to {", ".join(self._cameras.topics)}.')
@@ -186,6 +198,7 @@ class RoseNode(LifecycleNode):
             self._cameras = None
         for service in self._frame_services.values():
             service.close()
+        self._corrections.close()
         if self._pipeline is not None:
             self._pipeline.close()
 
@@ -193,7 +206,7 @@ class RoseNode(LifecycleNode):
         self._stop_timer('diagnostics')
         if self._pipeline is not None:
             # Nobody waits here, for loading can take long; the next worker does.
-            self._pipeline.worker.stop()
+            self._pipeline.retire()
             self._retired, self._pipeline = self._pipeline.worker, None
 
     def _on_image(self, camera: str, message: ImageMessage) -> str:
@@ -275,6 +288,8 @@ class RoseNode(LifecycleNode):
                 ),
             ]
         )
+        if pipeline.correction_log is not None:
+            message.status.append(diagnostics.log_status(pipeline.correction_log.counts))
         message.header.stamp = self.get_clock().now().to_msg()
         self._diagnostics.publish(message)
 

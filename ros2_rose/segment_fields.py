@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from enum import IntEnum
 from typing import Any
 
+from ros2_rose.corrections import Scope
 from ros2_rose.history import FrameRecord
 from ros2_rose.masks import encode_runs
 from rose_model.records import Segment
@@ -30,6 +31,10 @@ class Source(IntEnum):
     MODEL = 0
     REFINED = 1
     TRACKED = 2
+    SESSION = 3
+
+
+_STATED = {Scope.FRAME: Source.MODEL, Scope.TRACK: Source.TRACKED, Scope.SESSION: Source.SESSION}
 
 
 def array_fields(
@@ -56,7 +61,8 @@ def array_fields(
         'segments': [
             segment_fields(
                 segment,
-                is_stated=segment.id in record.stated,
+                stated=record.stated.get(segment.id, Scope.FRAME),
+                is_refined=segment.revision > 0 and segment.id not in record.given_back,
                 ontology=record.ontology.class_of(segment.category),
             )
             for segment in ordered
@@ -70,12 +76,18 @@ def _prompt(record: FrameRecord) -> str:
     return f'{instruction} Candidates: {names}.' if names else instruction
 
 
-def segment_fields(segment: Segment, *, is_stated: bool = False, ontology: str = '') -> Fields:
+def segment_fields(
+    segment: Segment,
+    *,
+    stated: Scope = Scope.FRAME,
+    is_refined: bool = False,
+    ontology: str = '',
+) -> Fields:
     """A ``Segment``; ``mask`` is a dictionary, too, its ``counts`` are uint32 ``[R]``.
 
-    ``is_stated``: its label was stated in an earlier frame.  ``ontology``: the class of its label.
+    ``stated``: where its label comes from, *frame* if from no earlier one.  ``is_refined``: a
+    correction of this frame has changed or added it.  ``ontology``: the class of its label.
     """
-    source = Source.TRACKED if is_stated else Source.MODEL
     x1, y1, x2, y2 = segment.box_xyxy
     return {
         'id': segment.id,
@@ -83,7 +95,7 @@ def segment_fields(segment: Segment, *, is_stated: bool = False, ontology: str =
         'label_score': segment.category_score,
         'mask_score': segment.mask_score,
         'kind': int(Kind.THING if segment.is_thing else Kind.STUFF),
-        'source': int(Source.REFINED if segment.revision else source),
+        'source': int(Source.REFINED if is_refined else _STATED[stated]),
         'revision': segment.revision,
         'area': segment.area,
         'ontology': ontology,

@@ -1,9 +1,11 @@
-"""An object keeps its id from frame to frame, and the label that somebody has stated for it."""
+"""An object keeps its id from frame to frame."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,13 +27,15 @@ Cells = NDArray[np.uint64]
 
 @dataclass(frozen=True, eq=False)
 class _Track:
-    """An object as it was seen last.  ``cells``: ``[C]``.  ``label``: stated, or empty."""
+    """An object as it was seen last, in the frame of ``stamp_ns``, and how many frames ago that
+    was.  ``cells``: ``[C]``.
+    """
 
     id: str
     is_thing: bool
     cells: Cells
+    stamp_ns: int
     missed: int = 0
-    label: str = ''
 
 
 class Tracker:
@@ -43,27 +47,32 @@ class Tracker:
 
     def __init__(self) -> None:
         self._tracks: list[_Track] = []
+        self._recent: deque[int] = deque(maxlen=MEMORY + 1)
         self._size = (0, 0)
-        self._last_id = 0
+        self._numbers = itertools.count(1)
 
-    def follow(self, frame: Segmentation) -> tuple[Segmentation, frozenset[str]]:
-        """The next frame with the ids and the stated labels of its objects, and the ids of those
-        whose label was stated.  What is new gets a new id.
-        """
+    @property
+    def ids(self) -> frozenset[str]:
+        """The objects that are followed, those out of sight among them."""
+        return frozenset(track.id for track in self._tracks)
+
+    def follow(self, frame: Segmentation, stamp_ns: int) -> Segmentation:
+        """The next frame with the ids of its objects; what is new gets a new id."""
         if frame.original_size != self._size:
             self.forget()
             self._size = frame.original_size
         segments = frame.segments
         cells = _cells(segments, self._size)
-        partner = self._pair(segments, cells)
-        found, seen = [], []
-        for number, segment in enumerate(segments):
-            track = partner.get(number)
-            label = track.label if track else ''
-            identity = track.id if track else self._new_id()
-            seen.append(_Track(identity, segment.is_thing, cells[number], 0, label))
-            named = replace(segment, category=label, category_score=1.0) if label else segment
-            found.append(replace(named, id=identity))
+        partner = _pair(self._tracks, segments, cells)
+        seen = [
+            _Track(
+                partner[number].id if number in partner else self._new_id(),
+                segment.is_thing,
+                cells[number],
+                stamp_ns,
+            )
+            for number, segment in enumerate(segments)
+        ]
         followed = {track.id for track in partner.values()}
         lost = [
             replace(track, missed=track.missed + 1)
@@ -71,37 +80,81 @@ class Tracker:
             if track.id not in followed and track.missed < MEMORY
         ]
         self._tracks = [*seen, *lost]
-        return frame.with_segments(tuple(found)), frozenset(t.id for t in seen if t.label)
+        self._recent.append(stamp_ns)
+        return frame.with_segments(
+            tuple(
+                replace(segment, id=track.id)
+                for segment, track in zip(segments, seen, strict=True)
+            )
+        )
 
-    def state(self, identity: str, label: str) -> None:
-        """From the next frame on the object of that id has this label, while it is in view."""
+    def can_follow(self, identity: str, stamp_ns: int) -> bool:
+        """Whether the object is followed, or can be from a frame of that stamp on."""
+        return identity in self.ids or stamp_ns in self._recent
+
+    def id_for(self, segment: Segment, taken: Collection[str], stamp_ns: int) -> str:
+        """The id for what a correction adds to the frame of that stamp, which has the ids
+        ``taken``: that of an object out of sight there that was, or is by now, at the same place;
+        else a new one.
+        """
+        if stamp_ns in self._recent:
+            free = [track for track in self._tracks if track.id not in taken]
+            partner = _pair(free, (segment,), _cells((segment,), self._size))
+            if partner:
+                return partner[0].id
+        return self._new_id()
+
+    def adopt(self, segment: Segment, stamp_ns: int) -> None:
+        """Look for an object where a correction of the frame of that stamp has put it.
+
+        An object that is not followed is from now on, under the id of the segment.  Where it was
+        seen in a later frame that counts; a frame of more than ``MEMORY`` frames ago says nothing.
+        """
+        known = next((track for track in self._tracks if track.id == segment.id), None)
+        missed = self._frames_since(stamp_ns)
+        if missed is None or (known is not None and known.missed < missed):
+            return
+        cells = _cells((segment,), self._size)[0]
+        rest = [track for track in self._tracks if track is not known]
+        self._tracks = [*rest, _Track(segment.id, segment.is_thing, cells, stamp_ns, missed)]
+
+    def retract(self, identity: str, stamp_ns: int) -> None:
+        """Follow an object no longer that nobody has seen but in the frame of that stamp."""
         self._tracks = [
-            replace(track, label=label) if track.id == identity else track
-            for track in self._tracks
+            track for track in self._tracks if track.id != identity or track.stamp_ns != stamp_ns
         ]
 
     def forget(self) -> None:
         """All objects are new in the next frame."""
         self._tracks = []
+        self._recent.clear()
 
     def _new_id(self) -> str:
-        self._last_id += 1
-        return str(self._last_id)
+        return str(next(self._numbers))  # at once, for a correction that hangs may ask, too
 
-    def _pair(self, segments: Sequence[Segment], cells: Cells) -> dict[int, _Track]:
-        """The track of each segment that continues one."""
-        if not self._tracks or not segments:
-            return {}
-        before = np.stack([track.cells for track in self._tracks])
-        shared = _count(before[:, None] & cells[None])
-        union = _count(before)[:, None] + _count(cells)[None] - shared
-        iou = shared / np.maximum(union, 1)
-        same_kind = np.equal.outer(
-            [track.is_thing for track in self._tracks], [item.is_thing for item in segments]
-        )
-        score = np.where(same_kind & (iou >= MIN_IOU), iou, 0)
-        pairs = zip(*linear_sum_assignment(score, maximize=True), strict=True)
-        return {int(number): self._tracks[row] for row, number in pairs if score[row, number] > 0}
+    def _frames_since(self, stamp_ns: int) -> int | None:
+        """How many frames came after that of the stamp; ``None`` if more than ``MEMORY``."""
+        if stamp_ns not in self._recent:
+            return None
+        return len(self._recent) - 1 - self._recent.index(stamp_ns)
+
+
+def _pair(
+    tracks: Sequence[_Track], segments: Sequence[Segment], cells: Cells
+) -> dict[int, _Track]:
+    """The track of each segment that continues one."""
+    if not tracks or not segments:
+        return {}
+    before = np.stack([track.cells for track in tracks])
+    shared = _count(before[:, None] & cells[None])
+    union = _count(before)[:, None] + _count(cells)[None] - shared
+    iou = shared / np.maximum(union, 1)
+    same_kind = np.equal.outer(
+        [track.is_thing for track in tracks], [item.is_thing for item in segments]
+    )
+    score = np.where(same_kind & (iou >= MIN_IOU), iou, 0)
+    pairs = zip(*linear_sum_assignment(score, maximize=True), strict=True)
+    return {int(number): tracks[row] for row, number in pairs if score[row, number] > 0}
 
 
 def _count(cells: Cells) -> NDArray[np.int64]:

@@ -19,13 +19,16 @@ def statements(path: Path) -> list[str]:
     return [line for line in lines if line and not line.startswith(('#', '---'))]
 
 
-def test_there_are_five_interfaces_and_cmake_generates_each():
+def test_there_are_eight_interfaces_and_cmake_generates_each():
     assert [path.stem for path in DEFINITIONS] == [
+        'Correction',
         'Mask',
         'Segment',
         'SegmentArray',
+        'Corrections',
         'Refer',
         'Refine',
+        'Undo',
     ]
     listed = re.findall(r'"((?:msg|srv)/\w+\.\w+)"', (ROOT / 'CMakeLists.txt').read_text())
     assert sorted(listed) == sorted(str(path.relative_to(ROOT)) for path in DEFINITIONS)
@@ -43,11 +46,14 @@ def test_the_generated_messages_have_the_fields_of_the_definitions():
     from ros2_rose import msg, srv
 
     classes = {
+        ROOT / 'msg/Correction.msg': [msg.Correction],
         ROOT / 'msg/Mask.msg': [msg.Mask],
         ROOT / 'msg/Segment.msg': [msg.Segment],
         ROOT / 'msg/SegmentArray.msg': [msg.SegmentArray],
+        ROOT / 'srv/Corrections.srv': [srv.Corrections.Request, srv.Corrections.Response],
         ROOT / 'srv/Refer.srv': [srv.Refer.Request, srv.Refer.Response],
         ROOT / 'srv/Refine.srv': [srv.Refine.Request, srv.Refine.Response],
+        ROOT / 'srv/Undo.srv': [srv.Undo.Request, srv.Undo.Response],
     }
     for path, generated in classes.items():
         defined = [s.split()[1] for s in statements(path) if '=' not in s.split('#')[0]]

@@ -1,6 +1,7 @@
 """Messages and records: nothing is lost between them."""
 
 import array
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from ros2_rose.conversions import (
     to_nanoseconds,
     to_time,
 )
+from ros2_rose.corrections import Scope
 from ros2_rose.history import FrameRecord
 from ros2_rose.masks import decode_mask
 from ros2_rose.msg import Segment as SegmentMessage
@@ -101,10 +103,21 @@ def test_a_reply_holds_only_the_changed_segments(make_segment, make_segmentation
     assert message.segments[0].revision == 1
 
 
-def test_a_corrected_segment_says_so(make_segment):
-    assert segment_to_msg(make_segment('1')).source == SegmentMessage.SOURCE_MODEL
-    corrected = segment_to_msg(make_segment('1', revision=2))
-    assert (corrected.source, corrected.revision) == (SegmentMessage.SOURCE_REFINED, 2)
+def test_a_segment_says_where_it_comes_from(make_segment, make_segmentation):
+    segments = [make_segment(number, revision=int(number > '3')) for number in '12345']
+    record = replace(
+        record_of(make_segmentation(*segments)),
+        stated={'2': Scope.TRACK, '3': Scope.SESSION, '4': Scope.TRACK, '5': Scope.TRACK},
+        given_back=frozenset({'5'}),
+    )
+    sources = {segment.id: segment.source for segment in record_to_msg(record, 'nano').segments}
+    assert sources == {
+        '1': SegmentMessage.SOURCE_MODEL,
+        '2': SegmentMessage.SOURCE_TRACKED,
+        '3': SegmentMessage.SOURCE_SESSION,
+        '4': SegmentMessage.SOURCE_REFINED,
+        '5': SegmentMessage.SOURCE_TRACKED,  # corrected, and given back
+    }
 
 
 def test_runs_are_stored_without_copying_number_by_number(make_segment):
@@ -155,7 +168,8 @@ def test_a_plain_request_lets_the_text_decide():
     ('field', 'values'),
     [
         ('target', {'target': 4}),
-        ('scope', {'scope': Refine.Request.SCOPE_SESSION}),
+        ('segment_id', {'scope': Refine.Request.SCOPE_SESSION, 'text': 'this is a bus'}),
+        ('SCOPE_SESSION', {'scope': Refine.Request.SCOPE_SESSION, 'segment_id': '1'}),
         ('scope', {'scope': 9}),
         (
             'scope',
@@ -168,7 +182,7 @@ def test_a_plain_request_lets_the_text_decide():
 )
 def test_a_field_that_cannot_be_used_is_named(field, values):
     with pytest.raises(InvalidRequestError, match=field):
-        refine_arguments(Refine.Request(text='a', **values))
+        refine_arguments(Refine.Request(**({'text': 'a'} | values)))
 
 
 @pytest.mark.parametrize('seconds', [-1.0, float('nan'), float('inf'), 1e30])

@@ -125,7 +125,10 @@ def test_a_point_outside_of_the_image_is_refused(ros, frame):
         ({'header': Header(stamp=to_time(1))}, CODES.NO_SUCH_FRAME),
         ({'camera': 'rear'}, CODES.NO_SUCH_FRAME),
         ({'text': 'red\x1b[0m'}, CODES.INVALID_REQUEST),
-        ({'scope': Refine.Request.SCOPE_SESSION}, CODES.INVALID_REQUEST),
+        (
+            {'text': 'include all of it', 'scope': Refine.Request.SCOPE_SESSION},
+            CODES.INVALID_REQUEST,
+        ),
     ],
 )
 def test_each_refusal_has_its_own_code_and_the_stream_goes_on(ros, frame, street, change, code):

@@ -12,6 +12,7 @@ from std_msgs.msg import Header
 from ros2_rose import segmenting
 from ros2_rose.camera_inbox import Frame
 from ros2_rose.conversions import to_nanoseconds, to_time
+from ros2_rose.corrections import Correction, Scope
 from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
@@ -19,6 +20,7 @@ from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import parameters_from
 from ros2_rose.pipeline import Pipeline
 from ros2_rose.segmenting import load_segmenter
+from rose_model.records import RefinementCase
 
 WAIT_S = 30.0
 RGB = np.zeros((6, 8, 3), np.uint8)
@@ -133,7 +135,7 @@ def test_a_frame_is_published_shown_kept_and_counted(make_bench):
     [message] = bench.published
     assert (message.header.frame_id, message.frame_seq, message.revision) == ('optical', 0, 0)
     assert [(segment.id, segment.ontology) for segment in message.segments] == [('1', 'vehicle')]
-    assert bench.pipeline.history.find('camera', 5) is bench.pictures[0]
+    assert bench.pipeline.memory.history.find('camera', 5) is bench.pictures[0]
     assert bench.segmenter.seen[0][:2] == (RGB.shape, 'find cars')
     assert bench.pipeline.latency.summary().p50_ms > 0
     assert bench.pipeline.unmapped.summary() == ''
@@ -253,9 +255,22 @@ def test_an_object_keeps_its_id_and_its_stated_label_until_time_goes_back(make_b
     bench.pipeline.open()
     bench.offer(5)
     bench.counts_when_idle()
-    record = bench.pipeline.history.find('camera', 5)
-    tram = replace(record.segmentation.segments[0], category='tram')
-    bench.pipeline.keep_labels('camera', (tram,))
+    record = bench.pipeline.memory.history.find('camera', 5)
+    car = record.segmentation.segments[0]
+    bench.pipeline.memory.accept(
+        Correction(
+            'camera',
+            5,
+            'this is a tram',
+            RefinementCase.CATEGORY,
+            Scope.TRACK,
+            car,
+            replace(car, category='tram'),
+        ),
+        record,
+        record,
+        'scripted@0',
+    )
     for stamp_ns in (6, 7, 3_000_000_000, 4):
         bench.offer(stamp_ns)
         bench.counts_when_idle()
@@ -335,7 +350,7 @@ def test_a_frame_is_published_as_late_when_its_deadline_has_passed(make_bench):
     bench.counts_when_idle()
     [message] = bench.published
     assert message.is_late
-    assert bench.pipeline.history.find('camera', 1).is_late
+    assert bench.pipeline.memory.history.find('camera', 1).is_late
     assert bench.segmenter.deadlines == [5.0]
     assert bench.pipeline.deadline.counts() == DeadlineCounts(0, 1)
 
@@ -367,7 +382,7 @@ def test_a_corrected_frame_is_published_only_while_open(make_bench):
     bench.pipeline.open()
     bench.offer(5)
     bench.counts_when_idle()
-    record = bench.pipeline.history.find('camera', 5)
+    record = bench.pipeline.memory.history.find('camera', 5)
     corrected = record.corrected(record.segmentation)
     bench.pipeline.publish_corrected(corrected, bench.segmenter)
     bench.pipeline.close()

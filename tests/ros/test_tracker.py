@@ -22,15 +22,20 @@ def frame(*segments, size=SIZE):
     return Segmentation((), size, 'segment', context=None).with_segments(segments)
 
 
+def follow(tracker, *segments, size=SIZE):
+    """The followed segments; ``tracker.last`` is the stamp of their frame."""
+    tracker.last = getattr(tracker, 'last', 0) + 1
+    return tracker.follow(frame(*segments, size=size), tracker.last).segments
+
+
 def ids(tracker, *segments, size=SIZE):
     """The ids by box."""
-    followed, _ = tracker.follow(frame(*segments, size=size))
-    return {segment.box_xyxy: segment.id for segment in followed.segments}
+    followed = follow(tracker, *segments, size=size)
+    return {segment.box_xyxy: segment.id for segment in followed}
 
 
 def test_a_frame_without_segments_is_followed():
-    followed, stated = Tracker().follow(frame())
-    assert (followed.segments, stated) == ((), frozenset())
+    assert follow(Tracker()) == ()
 
 
 def test_moving_objects_keep_their_ids_though_their_order_changes():
@@ -80,19 +85,74 @@ def test_another_image_size_is_another_view():
     assert ids(tracker, thing((0, 0, 20, 20)), size=(61, 80)) != before
 
 
-def test_a_stated_label_stays_with_its_object_and_no_other():
+def test_a_corrected_mask_is_where_its_object_is_looked_for():
     tracker = Tracker()
-    car, other = thing((0, 0, 20, 20)), thing((40, 0, 60, 20))
-    identity = ids(tracker, car, other)[car.box_xyxy]
-    tracker.state(identity, 'tram')
-    for shift in (2, 4):
-        moved = thing((shift, 0, 20 + shift, 20), 'bus')
-        followed, stated = tracker.follow(frame(moved, other))
-        labels = {segment.id: segment.category for segment in followed.segments}
-        assert labels.pop(identity) == 'tram'
-        assert list(labels.values()) == ['car']
-        assert stated == {identity}
-    tracker.state('nobody', 'ghost')
+    [car] = follow(tracker, thing((0, 0, 20, 20)))
+    tracker.adopt(replace(thing((40, 0, 60, 20)), id=car.id), tracker.last)
+    assert ids(tracker, thing((42, 0, 62, 20))) == {(42, 0, 62, 20): car.id}
+
+
+def test_an_older_mask_does_not_replace_what_was_seen_since():
+    tracker = Tracker()
+    [car] = follow(tracker, thing((0, 0, 20, 20)))
+    old = tracker.last
+    ids(tracker, thing((4, 0, 24, 20)))
+    tracker.adopt(replace(thing((40, 0, 60, 20)), id=car.id), old)
+    assert ids(tracker, thing((8, 0, 28, 20))) == {(8, 0, 28, 20): car.id}
+
+
+@pytest.mark.parametrize(
+    ('since', 'is_followed'), [(0, True), (MEMORY, True), (MEMORY + 1, False)]
+)
+def test_what_a_correction_adds_is_followed_from_a_frame_that_is_not_too_old(since, is_followed):
+    tracker = Tracker()
+    [car] = follow(tracker, thing((0, 0, 20, 20)))
+    stamp_ns = tracker.last
+    for _ in range(since):
+        ids(tracker, thing((0, 0, 20, 20)))
+    new = thing((40, 0, 60, 20))
+    added = replace(new, id=tracker.id_for(new, (car.id,), stamp_ns))
+    assert added.id != car.id
+    assert tracker.can_follow(added.id, stamp_ns) is is_followed
+    tracker.adopt(added, stamp_ns)
+    later = ids(tracker, thing((0, 0, 20, 20)), thing((42, 0, 62, 20)))
+    assert later[0, 0, 20, 20] == car.id
+    assert (later[42, 0, 62, 20] == added.id) is is_followed
+
+
+def test_what_was_added_and_taken_back_is_followed_no_longer_unless_it_was_seen():
+    for is_seen in (False, True):
+        tracker = Tracker()
+        ids(tracker)
+        new = thing((40, 0, 60, 20))
+        added = replace(new, id=tracker.id_for(new, (), tracker.last))
+        stamp_ns = tracker.last
+        tracker.adopt(added, stamp_ns)
+        ids(tracker, *[thing((41, 0, 61, 20))] * is_seen)
+        tracker.retract(added.id, stamp_ns)
+        assert (added.id in tracker.ids) is is_seen
+
+
+def test_what_a_correction_adds_is_the_object_that_was_there_before():
+    tracker = Tracker()
+    [car] = follow(tracker, thing((0, 0, 20, 20)))
+    ids(tracker)
+    added = thing((10, 0, 26, 20))
+    identity = tracker.id_for(added, (), tracker.last)
+    assert identity == car.id
+    assert tracker.id_for(added, (car.id,), tracker.last) != car.id
+    assert tracker.id_for(thing((0, 0, 20, 20), is_thing=False), (), tracker.last) != car.id
+    assert tracker.id_for(added, (), tracker.last + 1) != car.id
+    tracker.adopt(replace(added, id=identity), tracker.last)  # newer than when it was seen
+    assert ids(tracker, thing((18, 0, 32, 20))) == {(18, 0, 32, 20): car.id}
+
+
+def test_before_any_frame_nothing_is_followed():
+    tracker = Tracker()
+    assert not tracker.can_follow('1', 0)
+    tracker.adopt(replace(thing((0, 0, 20, 20)), id='1'), 0)
+    tracker.retract('1', 0)
+    assert tracker.ids == frozenset()
 
 
 def test_masks_are_compared_at_their_place_in_the_image():
@@ -114,6 +174,6 @@ def test_masks_that_cross_are_told_apart():
         replace(thing((0, 0, 20, 20)), mask=np.logical_or(mask, np.roll(mask, 1, 1)))
         for mask in (down, up)
     )
-    [a] = tracker.follow(frame(first))[0].segments
-    [b] = tracker.follow(frame(second))[0].segments
+    [a] = follow(tracker, first)
+    [b] = follow(tracker, second)
     assert a.id != b.id

@@ -11,11 +11,14 @@ from std_msgs.msg import Header
 
 from ros2_rose.camera_inbox import CameraInbox
 from ros2_rose.conversions import to_time
+from ros2_rose.corrections_service import CorrectionsService
 from ros2_rose.frame_service import FrameSession
-from ros2_rose.history import FrameHistory, FrameRecord
+from ros2_rose.history import FrameRecord
 from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
-from ros2_rose.srv import Refer, Refine
+from ros2_rose.session_memory import SessionMemory
+from ros2_rose.srv import Corrections, Refer, Refine, Undo
+from ros2_rose.undo_service import UndoService
 from ros2_rose.worker import ModelWorker
 from rose_model.errors import (
     InvalidRequestError,
@@ -23,6 +26,7 @@ from rose_model.errors import (
     RefinementRejectedError,
     TextTooLongError,
 )
+from rose_model.instructions import stated_label
 from rose_model.records import Refinement, RefinementCase, Segmentation
 
 WAIT_S = 30.0
@@ -49,9 +53,10 @@ class Log:
 
 
 class ScriptedSegmenter:
-    """Raises what its text names, else gives the segment the text as its name; waits at a gate.
+    """Raises what its text names, else gives the segment the text, or the label that it states, as
+    its name; waits at a gate.
 
-    It finds the segments in ``found`` by their descriptions.
+    It finds the segments in ``found`` by their descriptions, and by the texts that miss them.
     """
 
     name = 'scripted@0'
@@ -73,8 +78,12 @@ class ScriptedSegmenter:
 
     def refine(self, segmentation, text, *, segment_id, target, points):
         self._hear(text)
+        if not segment_id:
+            added = replace(self.found[text], id='free', revision=1)
+            frame = segmentation.with_segments((*segmentation.segments, added))
+            return Refinement(RefinementCase.MISSED, (added,), (), frame)
         old = segmentation.find(segment_id)
-        changed = replace(old, category=text, revision=old.revision + 1)
+        changed = replace(old, category=stated_label(text) or text, revision=old.revision + 1)
         rest = tuple(segment for segment in segmentation.segments if segment is not old)
         return Refinement(
             RefinementCase.CATEGORY,
@@ -97,7 +106,12 @@ class ServiceBench:
         self.context = Context()
         rclpy.init(context=self.context)
         self.server = rclpy.create_node('rose', context=self.context)
-        self.services = (RefineService(self.server), ReferService(self.server))
+        self.services = (
+            RefineService(self.server),
+            ReferService(self.server),
+            UndoService(self.server),
+        )
+        self.list_service = CorrectionsService(self.server)
         self.server_executor = SingleThreadedExecutor(context=self.context)
         self.server_executor.add_node(self.server)
         self.thread = threading.Thread(target=self.server_executor.spin, daemon=True)
@@ -107,21 +121,38 @@ class ServiceBench:
         self.clients = {
             Refine: self.client_node.create_client(Refine, '/rose/refine'),
             Refer: self.client_node.create_client(Refer, '/rose/refer'),
+            Undo: self.client_node.create_client(Undo, '/rose/undo'),
+            Corrections: self.client_node.create_client(Corrections, '/rose/corrections'),
         }
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.client_node)
         assert all(client.wait_for_service(WAIT_S) for client in self.clients.values())
 
         self.segmenter, self.log = ScriptedSegmenter(), Log()
-        self.history = FrameHistory(['front'], 3)
-        header = Header(stamp=to_time(STAMP_NS), frame_id='optical')
-        self.history.add(
-            FrameRecord('front', header, STAMP_NS, 0, segmentation, candidates=('car', 'road'))
-        )
+        self.memory = SessionMemory(['front'], 3)
+        self.history = self.memory.history
+        self.model_frame = segmentation
+        self.add_frame(STAMP_NS, segmentation)
         self.worker = ModelWorker(
             lambda: self.segmenter, CameraInbox(['front']), lambda *_: None, self.log
         )
-        self.published, self.kept = [], []
+        self.published = []
+
+    def add_frame(self, stamp_ns, segmentation):
+        """What the pipeline does with a frame of the model's; the record of it."""
+        followed = self.memory.follow('front', stamp_ns, segmentation)
+        record = FrameRecord(
+            'front',
+            Header(stamp=to_time(stamp_ns), frame_id='optical'),
+            stamp_ns,
+            0,
+            followed.segmentation,
+            candidates=('car', 'road'),
+            stated=followed.stated,
+            generated=followed.generated,
+        )
+        self.memory.add(record)
+        return record
 
     def open(self, camera_names=('front',)):
         self.worker.start()
@@ -133,18 +164,19 @@ class ServiceBench:
     def open_with(self, worker, camera_names=('front',)):
         session = FrameSession(
             worker,
-            self.history,
+            self.memory,
             camera_names,
             WAIT_S,
             lambda record, segmenter: self.published.append(record),
-            lambda camera, segments: self.kept.append((camera, segments)),
         )
         for service in self.services:
             service.open(session)
+        self.list_service.open(self.memory)
 
     def close(self):
         for service in self.services:
             service.close()
+        self.list_service.close()
 
     def send(self, text='bus', **fields):
         fields = {'segment_id': '1', 'header': Header(stamp=to_time(STAMP_NS)), **fields}
@@ -165,6 +197,12 @@ class ServiceBench:
     def refer(self, description, **fields):
         return self.answer(self.send_description(description, **fields))
 
+    def undo(self, **fields):
+        return self.answer(self.clients[Undo].call_async(Undo.Request(**fields)))
+
+    def corrections(self, **fields):
+        return self.answer(self.clients[Corrections].call_async(Corrections.Request(**fields)))
+
     def shut_down(self):
         self.segmenter.gate.set()
         self.worker.stop()
@@ -179,6 +217,7 @@ class ServiceBench:
 @pytest.fixture
 def bench(make_segment, make_segmentation):
     """Both services on a frame with the segments ``'1'`` and ``'2'``."""
-    bench = ServiceBench(make_segmentation(make_segment('1'), make_segment('2', box=(0, 0, 8, 6))))
+    segments = (make_segment('1'), make_segment('2', 'road', box=(0, 0, 8, 6)))
+    bench = ServiceBench(replace(make_segmentation(), segments=segments))
     yield bench
     bench.shut_down()

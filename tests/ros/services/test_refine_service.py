@@ -7,6 +7,7 @@ from std_msgs.msg import Header
 
 from ros2_rose.camera_inbox import CameraInbox
 from ros2_rose.conversions import to_nanoseconds, to_time
+from ros2_rose.corrections import Scope
 from ros2_rose.history import FrameRecord
 from ros2_rose.srv import Refine
 from ros2_rose.worker import MAX_WAITING_JOBS, ModelState, ModelWorker
@@ -40,11 +41,13 @@ def test_for_the_track_the_label_stays_with_the_object(bench):
     answer = bench.ask('bus', scope=Refine.Request.SCOPE_TRACK)
     assert answer.success, answer.message
     assert 'stays with the object' in answer.message
-    [(camera, segments)] = bench.kept
-    assert camera == 'front'
-    assert [(segment.id, segment.category) for segment in segments] == [('1', 'bus')]
-    assert bench.ask('tram').success
-    assert len(bench.kept) == 1  # for a frame alone nothing stays
+    assert bench.ask('tram').success  # for a frame alone nothing stays
+    later = bench.add_frame(STAMP_NS + 1, bench.model_frame)
+    assert [(s.id, s.category) for s in later.segmentation.segments] == [
+        ('2', 'road'),
+        ('1', 'bus'),
+    ]
+    assert later.stated == {'1': Scope.TRACK}
 
 
 def test_without_publish_nothing_is_published(bench):
@@ -62,7 +65,10 @@ def test_without_publish_nothing_is_published(bench):
         ('x' * 1025, {}, CODES.TEXT_TOO_LONG),
         ('x' * 2**20, {}, CODES.TEXT_TOO_LONG),
         ('\x1b[31mred', {}, CODES.INVALID_REQUEST),
-        ('bus', {'scope': 2}, CODES.INVALID_REQUEST),
+        ('bus', {'scope': 2}, CODES.INVALID_REQUEST),  # states no label
+        ('this is a bus', {'scope': 2, 'segment_id': ''}, CODES.INVALID_REQUEST),
+        ('this is a bus', {'scope': 2, 'target': 2}, CODES.INVALID_REQUEST),
+        ('this is a bus', {'scope': 2, 'target': 3}, CODES.INVALID_REQUEST),
         ('bus', {'points_x': [1.0]}, CODES.INVALID_REQUEST),
         ('bus', {'segment_id': '77'}, CODES.NO_SUCH_SEGMENT),
         ('bus', {'header': Header(stamp=to_time(STAMP_NS + 1))}, CODES.NO_SUCH_FRAME),
