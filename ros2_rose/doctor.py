@@ -97,6 +97,7 @@ def _round_trip() -> Record:
 def _optional() -> Iterator[Record]:
     for module, use in (
         ('cv_bridge', 'images out are written by our own code'),
+        ('vision_msgs', 'no ~/detections and no ~/label_info'),
         ('launch_ros', 'no ros2 launch; start rose_node --ros-args --params-file ...'),
     ):
         found = importlib.util.find_spec(module) is not None

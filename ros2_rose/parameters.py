@@ -37,6 +37,7 @@ LIVE = frozenset({'instruction', 'candidates', 'self_refine'})
 """What may change while the node runs; the next frame follows it."""
 
 _CAMERA_NAME = r'^[A-Za-z][A-Za-z0-9_]*$'  # it becomes part of a parameter's name
+_Label = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=64)]
 _DEVICE = r'^(auto|cpu|cuda(:[0-9]+)?)$'
 
 
@@ -147,6 +148,10 @@ class RoseParameters(_Frozen):
         '',
         description='YAML file that maps classes of the stack to labels: "vehicle: [car, bus]"; '
         'empty: none.',
+    )
+    road_labels: list[_Label] = Field(
+        ['road'],
+        description='Labels or ontology classes of what can be driven on, for ~/unknown.',
     )
     min_objectness: float = Field(
         0.0,

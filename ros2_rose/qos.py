@@ -36,6 +36,13 @@ def requests() -> QoSProfile:
     return _keep_last(REQUEST_QUEUE, ReliabilityPolicy.RELIABLE)
 
 
+def label_info() -> QoSProfile:
+    """As ``vision_msgs`` asks: who comes late gets the last one at once."""
+    profile = _keep_last(1, ReliabilityPolicy.RELIABLE)
+    profile.durability = DurabilityPolicy.TRANSIENT_LOCAL
+    return profile
+
+
 def images(reliability: ReliabilityPolicy) -> QoSProfile:
     """Sensor data (REP 2003), with a queue that the executor empties at once.
 

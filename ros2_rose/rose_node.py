@@ -33,7 +33,7 @@ from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.one_line import one_line
 from ros2_rose.ontology import read_ontology
-from ros2_rose.overlay import PicturePublisher
+from ros2_rose.outputs import DerivedOutputs
 from ros2_rose.parameter_server import ParameterServer
 from ros2_rose.parameters import ParameterError
 from ros2_rose.pipeline import LoadSegmenter, Pipeline
@@ -85,7 +85,7 @@ class RoseNode(LifecycleNode):
             qos_overriding_options=qos.output_overrides(),
         )
         self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        self._pictures = PicturePublisher(self)
+        self._outputs = DerivedOutputs(self)
         self._frame_services: dict[str, RequestService] = {
             'refine': RefineService(self),
             'refer': ReferService(self),
@@ -94,7 +94,6 @@ class RoseNode(LifecycleNode):
         self._corrections = CorrectionsService(self)
         self._rates = diagnostics.RateMeter()
         refuse_illegal_transitions(self)
-        self.get_logger().info(f'Images are written by the {self._pictures.writer_name} writer.')
 
     def start(self) -> None:
         """Configure and activate, if the parameter ``autostart`` says so."""
@@ -117,7 +116,7 @@ class RoseNode(LifecycleNode):
         try:
             parameters = self._parameter_server.read()
             check_topics(self, parameters)
-            check_folder(parameters.model)
+            config = check_folder(parameters.model)
             ontology = read_ontology(parameters.ontology)
             check_log_folder(parameters.correction_log)
             limit = TokenLimit(parameters.model)
@@ -126,12 +125,13 @@ class RoseNode(LifecycleNode):
         except (ParameterError, RoseError) as error:
             self.get_logger().error(one_line(f'Cannot be configured. {error}'))
             return FAILURE
+        self._outputs.configure(parameters, config)
         self._pipeline = Pipeline(
             parameters,
             ontology,
             limit.check,
             self._publish_segments,
-            self._publish_pictures,
+            self._publish_outputs,
             lambda: int(self.get_clock().now().nanoseconds),
             self.get_logger(),
             self._load,
@@ -250,8 +250,11 @@ class RoseNode(LifecycleNode):
     def _publish_segments(self, message: SegmentArray) -> None:
         self._unless_shut_down(lambda: self._segments.publish(message))
 
-    def _publish_pictures(self, record: FrameRecord, rgb: Any) -> None:  # noqa: ANN401
-        self._unless_shut_down(lambda: self._pictures.publish(record, rgb))
+    def _publish_outputs(self, record: FrameRecord, rgb: Any) -> None:  # noqa: ANN401
+        pipeline = self._pipeline
+        if pipeline is not None:
+            model = pipeline.model_name
+            self._unless_shut_down(lambda: self._outputs.publish(record, rgb, model))
 
     def _unless_shut_down(self, publish: Callable[[], None]) -> None:
         """A signal ends ROS at any moment, also while the model's thread publishes."""
