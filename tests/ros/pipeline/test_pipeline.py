@@ -1,130 +1,18 @@
-"""The pipeline: what becomes of a frame, with a scripted model in the place of the real one."""
+"""The pipeline: what becomes of a frame."""
 
-import math
-import threading
 from dataclasses import replace
 
 import numpy as np
-import pytest
 import torch
-from std_msgs.msg import Header
 
-from ros2_rose import segmenting
-from ros2_rose.camera_inbox import Frame
-from ros2_rose.conversions import to_nanoseconds, to_time
+from ros2_rose.conversions import to_nanoseconds
 from ros2_rose.corrections import Correction, Scope
-from ros2_rose.deadline import DeadlineCounts
-from ros2_rose.image_writer import write_image
 from ros2_rose.msg import Segment
-from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import parameters_from
-from ros2_rose.pipeline import Pipeline
-from ros2_rose.segmenting import load_segmenter
 from rose_model.records import RefinementCase
 
 WAIT_S = 30.0
 RGB = np.zeros((6, 8, 3), np.uint8)
-
-
-class Log:
-    def __init__(self):
-        self.lines = []
-
-    def info(self, message, **options):
-        self.lines.append(message)
-
-    warning = error = info
-
-
-class ScriptedSegmenter:
-    name = 'scripted@0'
-
-    def __init__(self, segmentation):
-        self.segmentation = segmentation
-        self.gate = threading.Event()
-        self.gate.set()
-        self.began = threading.Event()
-        self.seen, self.asked, self.deadlines = [], [], []
-
-    def segment(self, image, instruction=None, *, candidates=(), deadline_s=math.inf):
-        self.seen.append((image.shape, instruction, torch.get_num_threads()))
-        self.deadlines.append(deadline_s)
-        self.asked.append((instruction, tuple(candidates)))
-        self.began.set()
-        assert self.gate.wait(WAIT_S)
-        if not image.any():
-            return self.segmentation
-        raise RuntimeError('too bright')
-
-    def self_refine(self, segmentation, *, deadline_s=math.inf):
-        return segmentation.with_segments(
-            tuple(replace(segment, revision=1) for segment in segmentation.segments)
-        )
-
-
-class Bench:
-    def __init__(self, monkeypatch, segmentation, **values):
-        self.segmenter = ScriptedSegmenter(segmentation)
-        self.loaded = []
-
-        def load(model, **options):
-            self.loaded.append((model, options))
-            return self.segmenter
-
-        monkeypatch.setattr(segmenting.RoseSegmenter, 'from_pretrained', load)
-        self.published, self.pictures, self.log = [], [], Log()
-        self.now_ns = 0
-        self.pipeline = Pipeline(
-            parameters_from(values),
-            Ontology({'car': 'vehicle'}),
-            self.check,
-            self.published.append,
-            self.show,
-            lambda: self.now_ns,
-            self.log,
-            load_segmenter,
-        )
-        self.pipeline.worker.start()
-
-    def check(self, parameters):
-        raise AssertionError('whoever changes the parameters asks')
-
-    def show(self, record, rgb):
-        self.pictures.append(record)
-
-    def offer(self, stamp_ns, image=None, **fields):
-        header = Header(stamp=to_time(stamp_ns), frame_id='optical')
-        message = write_image(RGB if image is None else image, 'rgb8', header)
-        for name, value in fields.items():
-            setattr(message, name, value)
-        self.pipeline.inbox.offer(Frame('camera', stamp_ns, 0.0, message))
-        self.pipeline.worker.wake()
-
-    def counts_when_idle(self):
-        """The counters, once the worker has ended everything before this call."""
-        idle = threading.Event()
-        while not self.pipeline.inbox.is_empty:
-            pass
-        assert self.pipeline.worker.submit(lambda segmenter: idle.set())
-        assert idle.wait(WAIT_S)
-        return self.pipeline.inbox.counts()['camera']
-
-
-@pytest.fixture
-def make_bench(monkeypatch, make_segment, make_segmentation):
-    benches = []
-
-    def make(**values):
-        benches.append(Bench(monkeypatch, make_segmentation(make_segment('1')), **values))
-        return benches[-1]
-
-    threads = torch.get_num_threads()
-    yield make
-    for bench in benches:
-        bench.segmenter.gate.set()
-        bench.pipeline.worker.stop()
-        assert bench.pipeline.worker.join(WAIT_S)
-    torch.set_num_threads(threads)
 
 
 def test_a_frame_is_published_shown_kept_and_counted(make_bench):
@@ -280,91 +168,6 @@ def test_an_object_keeps_its_id_and_its_stated_label_until_time_goes_back(make_b
         *[('1', 'tram', Segment.SOURCE_TRACKED)] * 3,
         ('2', 'car', Segment.SOURCE_MODEL),
     ]
-
-
-def test_a_frame_that_is_too_old_is_dropped_with_a_word(make_bench):
-    bench = make_bench(max_age_s=2.0)
-    bench.pipeline.open()
-    bench.now_ns = 10_000_000_000
-    bench.offer(7_900_000_000)
-    counts = bench.counts_when_idle()
-    assert (counts.received, counts.dropped_stale, counts.processed) == (1, 1, 0)
-    assert bench.segmenter.seen == bench.published == []
-    assert any('2.1 s old' in line for line in bench.log.lines), bench.log.lines
-    bench.offer(8_100_000_000)
-    assert bench.counts_when_idle().processed == 1
-
-
-def test_a_frame_that_is_too_old_or_repeated_when_it_comes_is_told_to_whoever_brings_it(
-    make_bench,
-):
-    bench = make_bench(max_age_s=2.0)
-    bench.pipeline.open()
-    bench.now_ns = 10_000_000_000
-    stamps = (7_900_000_000, 9_000_000_000, 9_000_000_000)
-    told = []
-    for stamp_ns in stamps:
-        message = write_image(RGB, 'rgb8', Header(stamp=to_time(stamp_ns)))
-        told.append(bench.pipeline.offer(Frame('camera', stamp_ns, 0.0, message)))
-    assert told == ['STALE', '', 'STALE']
-    counts = bench.counts_when_idle()
-    assert (counts.received, counts.dropped_stale, counts.processed) == (3, 2, 1)
-
-
-def test_a_recording_that_starts_again_is_told(make_bench):
-    bench = make_bench()
-    bench.pipeline.open()
-    for stamp_ns in (9_000_000_000, 0, 1_000_000_000):
-        bench.offer(stamp_ns)
-        bench.counts_when_idle()
-    [line] = [line for line in bench.log.lines if 'starts again' in line]
-    assert 'went back by 8.0 s' in line
-    assert [message.segments[0].id for message in bench.published] == ['1', '1', '2']
-
-
-@pytest.mark.parametrize(('stamp_ns', 'max_age_s'), [(1, 0.0), (0, 2.0), (20_000_000_000, 2.0)])
-def test_without_a_limit_without_a_stamp_and_from_the_future_no_frame_is_too_old(
-    make_bench, stamp_ns, max_age_s
-):
-    bench = make_bench(max_age_s=max_age_s)
-    bench.pipeline.open()
-    bench.now_ns = 10_000_000_000
-    bench.offer(stamp_ns)
-    assert bench.counts_when_idle().processed == 1
-
-
-def test_without_a_deadline_the_model_has_all_the_time(make_bench):
-    bench = make_bench()
-    bench.pipeline.open()
-    bench.offer(1)
-    bench.counts_when_idle()
-    assert bench.segmenter.deadlines == [math.inf]
-    assert not bench.published[0].is_late
-    assert bench.pipeline.deadline.counts() == DeadlineCounts(0, 0)
-
-
-def test_a_frame_is_published_as_late_when_its_deadline_has_passed(make_bench):
-    bench = make_bench(deadline_s=5.0)  # the image came when the clock began
-    bench.pipeline.open()
-    bench.offer(1)
-    bench.counts_when_idle()
-    [message] = bench.published
-    assert message.is_late
-    assert bench.pipeline.memory.history.find('camera', 1).is_late
-    assert bench.segmenter.deadlines == [5.0]
-    assert bench.pipeline.deadline.counts() == DeadlineCounts(0, 1)
-
-
-def test_what_was_left_out_for_the_deadline_is_published_and_counted(make_bench):
-    bench = make_bench(deadline_s=3600.0)
-    cut = replace(bench.segmenter.segmentation, skipped_masks=3, skipped_names=2)
-    bench.segmenter.segmentation = cut
-    bench.pipeline.open()
-    bench.offer(1)
-    bench.counts_when_idle()
-    [message] = bench.published
-    assert (message.skipped_masks, message.skipped_names) == (3, 2)
-    assert bench.pipeline.deadline.counts().cut == 1
 
 
 def test_pictures_that_fail_do_not_count_twice(make_bench):
