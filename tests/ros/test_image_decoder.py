@@ -1,9 +1,11 @@
 """Images in: what is legal comes out right, what is not is refused with its reason."""
 
 import array
+import io
 
 import cv2
 import numpy as np
+import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -169,7 +171,9 @@ def test_the_limit_on_pixels_can_be_lowered():
     assert reason is BadImageReason.TOO_LARGE
 
 
-@pytest.mark.parametrize('encoding', ['', 'RGB8', 'rgb16', '32FC1', '16UC1', 'nv21', 'x' * 10_000])
+@pytest.mark.parametrize(
+    'encoding', ['', 'RGB8', 'rgb16', '32FC1', '32FC3', '16UC1', 'nv21', 'x' * 10_000]
+)
 def test_unknown_encodings_are_refused_in_short_words(encoding):
     with pytest.raises(BadImageError, match='not supported') as caught:
         decode_raw(*raw(smooth_rgb(), encoding))
@@ -303,6 +307,27 @@ def test_exif_rotation_is_ignored_for_the_camera_frame_counts():
     turned = plain[:2] + b'\xff\xe1' + (len(exif) + 2).to_bytes(2) + exif + plain[2:]
     assert cv2.imdecode(np.frombuffer(turned, np.uint8), cv2.IMREAD_COLOR).shape[0] == WIDTH
     assert np.array_equal(decode_compressed(turned), decode_compressed(plain))
+
+
+def saved(picture, kind, **options):
+    stream = io.BytesIO()
+    PIL.Image.fromarray(picture).save(stream, kind, **options)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(('kind', 'worst'), [('png', 0), ('mpo', 10)])
+def test_of_several_pictures_in_one_file_the_first_counts(kind, worst):
+    """Animated PNG, and the JPEGs of stereo cameras."""
+    second = PIL.Image.fromarray(255 - smooth_rgb())
+    data = saved(smooth_rgb(), kind, save_all=True, append_images=[second])
+    assert kind != 'png' or b'acTL' in data
+    assert np.abs(decode_compressed(data).astype(int) - smooth_rgb()).max() <= worst
+
+
+def test_printers_colours_become_rgb():
+    stream = io.BytesIO()
+    PIL.Image.fromarray(smooth_rgb()).convert('CMYK').save(stream, 'jpeg')
+    assert np.abs(decode_compressed(stream.getvalue()).astype(int) - smooth_rgb()).max() <= 10
 
 
 @given(st.data())
