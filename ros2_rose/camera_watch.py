@@ -51,6 +51,14 @@ class CameraWatch:
         self._lost_since_arrival += number
         self._why_lost = why
 
+    def turned_out_bad(self, reason: str) -> None:
+        """The newest image that seemed usable could not be decoded; from any thread."""
+        for index in reversed(range(len(self._refusals))):
+            if not self._refusals[index]:
+                self._refusals[index] = reason
+                return
+        self._refusals.append(reason)  # found out before its arrival was told
+
     def health(self, now_s: float, explain: Callable[[], str]) -> Health:
         """The worst that can be said; ``explain`` is asked where no image comes."""
         silent_s = now_s - (self._arrivals[-1] if self._arrivals else self._since_s)

@@ -76,6 +76,10 @@ class Cameras:
         """Images that the middleware says it lost since the node listens."""
         return self._cameras[name].lost
 
+    def turned_out_bad(self, name: str, reason: str) -> None:
+        """An image of the camera that seemed usable could not be decoded; from any thread."""
+        self._cameras[name].watch.turned_out_bad(reason)
+
     def look(self) -> bool:
         """Follow the publishers, log which camera is better or worse; true if any is."""
         has_changed = False

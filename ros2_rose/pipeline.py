@@ -47,7 +47,8 @@ class Pipeline:
     Nothing is published while it is closed, and a frame that ends then is counted as stale.
     ``check(parameters)`` raises ``ParameterError`` for what the model cannot work with.
     ``now_ns()`` is the time that stamps are of.  ``load(parameters)`` gives the model, in whose
-    thread it is called.
+    thread it is called.  ``on_bad_image(camera, reason)`` is called where an image that seemed
+    usable cannot be decoded.
     """
 
     def __init__(
@@ -80,6 +81,7 @@ class Pipeline:
         self.deadline = Deadline(parameters.deadline_s)
         self.worker = ModelWorker(self._load_model, self.inbox, self._process, logger)
         self.model_name = ''
+        self.on_bad_image: Callable[[str, str], None] = lambda camera, reason: None
         self._publish_segments = publish_segments
         self._publish_pictures = publish_pictures
         self._now_ns = now_ns
@@ -149,6 +151,7 @@ class Pipeline:
             rgb = image_to_rgb(frame.message, parameters.max_pixels)
         except BadImageError as error:
             self.inbox.failed(frame.camera, error.reason.value)
+            self.on_bad_image(frame.camera, error.reason.value)
             self._logger.error(
                 one_line(f'An image of camera {frame.camera!r} is refused. {error}'),
                 throttle_duration_sec=1.0,

@@ -161,6 +161,7 @@ class RoseNode(LifecycleNode):
             service.open(session)
         self._corrections.open(pipeline.memory)
         self._cameras = Cameras(self, parameters, self._on_image)
+        pipeline.on_bad_image = self._cameras.turned_out_bad
         self._start_timer('watch', WATCH_PERIOD_S, self._watch)
         self.get_logger().info(f'Listening to {", ".join(self._cameras.topics)}.')
         return SUCCESS

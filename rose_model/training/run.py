@@ -125,7 +125,10 @@ def _tell_changes(recipe: Recipe, path: Path) -> None:
     """Warn of what is not as the run was started with."""
     if not path.is_file():
         return
-    before = _leaves(yaml.safe_load(path.read_text(encoding='utf-8')))
+    try:
+        before = _leaves(yaml.safe_load(path.read_text(encoding='utf-8')))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise CheckpointError(f'{path} is no recipe; remove it to go on without it.') from error
     now = _leaves(yaml.safe_load(recipe.dump()))
     for key in sorted(before.keys() | now.keys()):
         if before.get(key) != now.get(key):

@@ -229,6 +229,11 @@ class NodeProcess:
     def output(self):
         return self._log.read_text(errors='replace')
 
+    def memory(self):
+        """Bytes that it holds in memory."""
+        status = Path(f'/proc/{self._process.pid}/status').read_text()
+        return 1024 * int(status.split('VmRSS:')[1].split()[0])
+
     def is_running(self):
         return self._process.poll() is None
 

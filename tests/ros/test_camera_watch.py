@@ -3,7 +3,7 @@
 import pytest
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from ros2_rose.camera_watch import CameraWatch
+from ros2_rose.camera_watch import CameraWatch, Health
 from ros2_rose.parameters import CameraParameters
 
 OK, WARN, ERROR = DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR
@@ -104,3 +104,14 @@ def test_what_was_missed_most_is_told():
         camera.arrived(100.0, 'STEP')
     camera.lost(2, 'cure it')
     assert camera.health(100.1, never).text == '7 of the last 9 images were refused, STEP'
+
+
+def test_images_that_turn_out_bad_count_as_refused():
+    camera = watch()
+    camera.turned_out_bad('DECODE')  # the model was faster than the news of its arrival
+    for number in range(10):
+        camera.arrived(100 + number / 100, 'STEP' if number == 9 else '')
+    for _ in range(5):
+        camera.turned_out_bad('DECODE')
+    health = camera.health(100.2, never)
+    assert health == Health(ERROR, '6 of the last 10 images were refused, STEP')

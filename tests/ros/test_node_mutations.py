@@ -26,13 +26,19 @@ def node(ros, start_node):
 
 def mutated(image, rng):
     """The image with one to three of its fields changed."""
-    for field in rng.choice(6, rng.integers(1, 4), replace=False).tolist():
+    for field in rng.choice(9, rng.integers(1, 4), replace=False).tolist():
         if field < 3:
             setattr(image, ('height', 'width', 'step')[field], int(rng.choice(HUGE)))
         elif field == 3:
             image.encoding = str(rng.choice(ENCODINGS))
         elif field == 4:
             image.is_bigendian = int(rng.integers(256))
+        elif field == 5:
+            image.header.frame_id = str(rng.choice(('', '/', 'x' * 3000, 'a\nb\x1b[2K', '\u202e')))
+        elif field == 6:
+            image.header.stamp.nanosec = int(rng.choice((10**9, *HUGE)))
+        elif field == 7:
+            image.header.stamp.sec = int(rng.choice((0, -1, -(2**31))))
         else:
             size = int(rng.choice((0, 1, len(image.data) - 1, len(image.data) + 1, 4000)))
             image.data = array.array('B', rng.bytes(size))

@@ -133,8 +133,11 @@ def test_what_refining_itself_makes_of_a_frame_is_checked_too(make_bench, monkey
 def test_an_image_that_turns_out_broken_is_rejected_by_its_reason(make_bench):
     bench = make_bench()
     bench.pipeline.open()
+    told = []
+    bench.pipeline.on_bad_image = lambda *words: told.append(words)
     bench.offer(1, step=1)
     assert bench.counts_when_idle().rejected == {'STEP': 1}
+    assert told == [('camera', 'STEP')]
     assert bench.segmenter.seen == []
 
 
