@@ -124,6 +124,13 @@ class RosSide:
         self.wait_for(publisher.get_subscription_count, f'a subscriber of {topic}')
         return publisher
 
+    def is_alone(self):
+        """True if the middleware knows of no node any more."""
+        publishers = self._publishers.values()
+        return 'rose' not in self.node.get_node_names() and not any(
+            publisher.get_subscription_count() for publisher in publishers
+        )
+
     def next_stamp_ns(self):
         self._stamp_ns += 1_000_000
         return self._stamp_ns

@@ -73,7 +73,7 @@ class InProcessNode:
 
 
 @pytest.fixture
-def start_in_process():
+def start_in_process(ros):
     """Start a node with these parameters; it ends with the test."""
     nodes = []
 
@@ -84,3 +84,4 @@ def start_in_process():
     yield start
     for node in nodes:
         node.close()
+    ros.wait_for(ros.is_alone, 'the end of the node: the next test must not speak to it')

@@ -99,9 +99,10 @@ def test_a_camera_that_stops_without_a_word_and_returns(
     camera.send_signal(number)
     assert 'no image any more' in wait_for_level(ros, ERROR)
     # Nothing is repeated meanwhile.
-    count, reports = len(ros.segments), ros.reports
+    count, processed = len(ros.segments), ros.count('camera', 'processed')
+    reports = ros.reports
     ros.wait_for(lambda: ros.reports > reports + 5, 'some more reports')
-    assert len(ros.segments) == count == ros.count('camera', 'processed')
+    assert (len(ros.segments), ros.count('camera', 'processed')) == (count, processed)
     before = ros.content(ros.segments[-1])
     if number == signal.SIGSTOP:
         camera.send_signal(signal.SIGCONT)
