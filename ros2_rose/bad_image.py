@@ -15,6 +15,7 @@ class BadImageReason(Enum):
     DATA_SIZE = 'DATA_SIZE'  # the data do not fill the rows, or overfill them
     DECODE = 'DECODE'  # not a whole JPEG or PNG
     STAMP = 'STAMP'  # no time: before 1970, or a second or more of nanoseconds
+    MESSAGE = 'MESSAGE'  # bytes in a recording that are no image message
 
 
 class BadImageError(Exception):

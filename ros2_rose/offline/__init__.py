@@ -1,0 +1,1 @@
+"""``rose bag``: every image of a recording, segmented without ROS."""
