@@ -1,7 +1,8 @@
-"""``pip install .`` for ``rose_model`` alone, on machines without ROS.
+"""``pip install .``: the model, and ``rose bag`` for recordings, on machines without ROS.
 
-The ROS package is built by ``CMakeLists.txt``.  Only ``rose_model`` is listed here: ``ros2_rose``
-installed by pip would shadow the generated messages of the same name.
+The ROS package is built by ``CMakeLists.txt``.  Its modules are here as well, because
+``ros2_rose.offline`` shares them; without ROS the node among them cannot be started.  They hide no
+generated message: ``ros2_rose/__init__.py`` joins all folders of that name.
 """
 
 from pathlib import Path
@@ -33,9 +34,11 @@ setup(
     description='Dense open-vocabulary segmentation with generated names and text correction',
     license='Apache-2.0 AND CC-BY-NC-4.0',  # the latter: weights/nano-camvid alone
     python_requires='>=3.11',
-    packages=find_packages(include=['rose_model', 'rose_model.*']),
+    packages=find_packages(include=['rose_model*', 'ros2_rose*']),
     package_data={'rose_model': ['py.typed', 'weights/**/*', 'training/recipes/*.yaml']},
+    # Where the ROS package has them, too: the definitions of what `rose bag` writes.
+    data_files=[('share/ros2_rose/msg', sorted(str(p) for p in Path('msg').glob('*.msg')))],
     install_requires=requirements('model'),
-    extras_require={'distributed': requirements('distributed')},
+    extras_require={name: requirements(name) for name in ('distributed', 'ray')},
     entry_points={'console_scripts': ['rose = rose_model.cli.main:app']},
 )

@@ -78,7 +78,7 @@ def bag(
         device=device,
         threads=threads,
         instruction=instruction,
-        candidates=tuple(candidates.split(',')) if candidates else (),
+        candidates=tuple(name.strip() for name in candidates.split(',')) if candidates else (),
         ontology=str(Path(ontology).resolve()) if ontology else '',
         topics=tuple(topic or ()),
     )

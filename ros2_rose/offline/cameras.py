@@ -26,16 +26,12 @@ def choose_cameras(recording: Recording, wanted: Sequence[str] = ()) -> dict[str
     images = recording.image_topics()
     if wanted:
         pairs = [_split(item) for item in wanted]
-        missing = [topic for topic, _ in pairs if topic not in images]
     else:
         pairs = [(topic, camera_name(topic)) for topic in images if not _is_double(topic, images)]
-        missing = []
-    if missing or not pairs:
-        found = ', '.join(images) or 'none'
-        others = ', '.join(sorted({item.topic for item in recording.connections})) or 'none'
-        what = f'no images on {", ".join(missing)}' if missing else 'no topic of images'
+    if missing := [topic for topic, _ in pairs if topic not in images]:
         raise DataError(
-            f'{recording.path} has {what}; topics of images: {found}; topics: {others}.'
+            f'{recording.path} has no images on {", ".join(missing)}; topics of images: '
+            f'{", ".join(images)}.'
         )
     cameras: dict[str, str] = {}
     for topic, name in pairs:

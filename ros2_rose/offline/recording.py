@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -34,14 +34,23 @@ class Recording:
         self.connections: list[Connection] = list(reader.connections)
 
     def image_topics(self) -> dict[str, str]:
-        """The types of the topics that hold images, by name and in the order of their names."""
-        types = {item.topic: item.msgtype for item in self.connections}
-        return {topic: types[topic] for topic in sorted(types) if types[topic] in IMAGE_TYPES}
+        """The types of the topics that hold images, by name and in the order of their names.
 
-    def count(self, topics: Iterator[str] | dict[str, str]) -> int:
+        Raises:
+            DataError: there is none.
+        """
+        types = {item.topic: item.msgtype for item in self.connections}
+        images = {topic: types[topic] for topic in sorted(types) if types[topic] in IMAGE_TYPES}
+        if not images:
+            found = ', '.join(sorted(types)) or 'none'
+            raise DataError(
+                f'{self.path} has no topic of {" or ".join(IMAGE_TYPES)}; topics: {found}.'
+            )
+        return images
+
+    def count(self, topics: Container[str]) -> int:
         """Number of messages of these topics."""
-        chosen = set(topics)
-        return sum(item.msgcount for item in self.connections if item.topic in chosen)
+        return sum(item.msgcount for item in self.connections if item.topic in topics)
 
     def messages(self) -> Iterator[Message]:
         """All messages in the order of their times, the same in each run.

@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner
 
 from ros2_rose.offline import __main__ as command
+from ros2_rose.segmenting import load_segmenter
 from rose_model.cli.main import app
 
 ROOT = Path(__file__).parents[3]
@@ -33,11 +35,19 @@ def run(stub, monkeypatch, capfd):
     signal.signal(signal.SIGTERM, before)
 
 
-def test_the_report_counts_images_and_what_is_wrong_with_them(make_drive, run, tmp_path):
-    drive = make_drive(frames=0)
+def test_the_report_counts_images_and_segments(drive, run, tmp_path):
     code, output = run(drive.path, tmp_path / 'out')
     assert code == 0
-    assert 'front' in output
+    row = next(line for line in output.splitlines() if '/front/image_raw' in line)
+    assert row.replace('│', '').split() == [
+        'out',
+        'front',
+        '/front/image_raw',
+        '6',
+        '6',
+        '14',
+        '-',
+    ]
 
 
 def test_a_damaged_image_is_reported_and_the_command_succeeds(make_bag, run, tmp_path):
@@ -51,8 +61,8 @@ def test_a_damaged_image_is_reported_and_the_command_succeeds(make_bag, run, tmp
 def test_a_terminal_shows_how_far_it_is(drive, run, tmp_path, monkeypatch):
     monkeypatch.setenv('FORCE_COLOR', '1')
     _, output = run(drive.path, tmp_path / 'out')
-    assert '0/6' in output
     assert '6/6' in output
+    assert '\x1b[2K' in output, 'a line that is drawn again'
 
 
 @pytest.mark.parametrize(
@@ -129,23 +139,30 @@ def test_nothing_of_ros_is_loaded():
     assert done.stdout.strip() == 'set()'
 
 
-def test_the_shipped_model_gives_the_same_bytes_twice(make_bag, street, tree, tmp_path):
+def test_the_shipped_model_gives_the_same_bytes_in_two_processes(
+    make_bag, street, process, tree, tmp_path
+):
     bag = make_bag()
     for number in range(3):
         bag.add_image(10**10 + number, street)
     bag.write()
-    for name in ('first', 'second'):
-        folder = tmp_path / name
-        folder.mkdir()
-        arguments = [bag.path, folder / 'drive', '--candidates', 'car, road, sky']
-        done = subprocess.run(
-            [sys.executable, '-m', 'rose_model', 'bag', *arguments],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        assert 'nano@' in done.stdout
-        assert '3/3' in done.stderr
+    (tmp_path / 'first').mkdir()
+    arguments = [bag.path, tmp_path / 'first' / 'drive', '--candidates', 'car, road, sky']
+    done = subprocess.run(
+        [sys.executable, '-m', 'rose_model', 'bag', *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert 'nano@' in done.stdout
+    assert '3/3' in done.stderr
+    threads = torch.get_num_threads()
+    try:
+        options = {'load': load_segmenter, 'candidates': ('car', 'road', 'sky')}
+        report = process(bag.path, tmp_path / 'second' / 'drive', **options)
+    finally:
+        torch.set_num_threads(threads)
+    assert report.cameras[0].segments > 0
     assert tree(tmp_path / 'first') == tree(tmp_path / 'second')
