@@ -149,26 +149,21 @@ def _say(text: str) -> None:
     Console(stderr=True).print(f'rose: {text}', markup=False, soft_wrap=True)
 
 
-class _Terminated(BaseException):
-    """SIGTERM has come."""
-
-
-def _on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
-
-
 @contextmanager
 def _one_line_errors(debug: bool) -> Iterator[None]:
     """Tell an error in one line and leave with its exit code, as all commands of ``rose`` do."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
+    terminated = []
+
+    def on_sigterm(number: int, frame: FrameType | None) -> NoReturn:
+        terminated.append(number)
+        raise KeyboardInterrupt  # the only way out of a wait that Ray knows
+
+    signal.signal(signal.SIGTERM, on_sigterm)
     try:
         yield
     except KeyboardInterrupt:
-        _say(f'interrupted; {_GO_ON}')
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except _Terminated:
-        _say(f'terminated; {_GO_ON}')
-        raise typer.Exit(EXIT_TERMINATED) from None
+        _say(f'{"terminated" if terminated else "interrupted"}; {_GO_ON}')
+        raise typer.Exit(EXIT_TERMINATED if terminated else EXIT_INTERRUPTED) from None
     except KNOWN_ERRORS as error:
         if debug:
             raise

@@ -6,8 +6,10 @@ import functools
 import importlib.util
 import logging
 import os
+import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -41,7 +43,7 @@ def run_on_ray(
 
     with _connected(workers * jobs[0].options.threads if workers else None):
         task = ray.remote(_run).options(max_retries=MAX_RETRIES, **_resources(jobs[0]))
-        waiting = {task.remote(job, load): job for job in jobs}
+        waiting = {task.remote(_anywhere(job), load): job for job in jobs}
         while waiting:
             ready, _ = ray.wait(list(waiting), num_returns=1)
             yield _result(ready[0], waiting.pop(ready[0]))
@@ -52,6 +54,7 @@ def _connected(cpus: int | None) -> Iterator[None]:
     import ray
 
     os.environ['RAY_USAGE_STATS_ENABLED'] = '0'  # nothing leaves the machine
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     if 'RAY_ADDRESS' in os.environ:
         ray.init(logging_level=logging.ERROR, log_to_driver=False)
     else:
@@ -62,6 +65,7 @@ def _connected(cpus: int | None) -> Iterator[None]:
             logging_level=logging.ERROR,
             log_to_driver=False,
         )
+    signal.signal(signal.SIGTERM, on_sigterm)  # Ray's own ends the process with a core dump
     try:
         yield
     finally:
@@ -75,6 +79,11 @@ def _resources(job: BagJob) -> dict[str, Any]:
     return {'num_cpus': job.options.threads or 1, 'num_gpus': int(wants_gpu)}
 
 
+def _anywhere(job: BagJob) -> BagJob:
+    """The same job for a worker that runs in another folder."""
+    return replace(job, source=job.source.absolute(), target=job.target.absolute())
+
+
 def _result(ready: Any, job: BagJob) -> BagResult:  # noqa: ANN401 - ray has no public name for it
     import ray
 
@@ -83,7 +92,7 @@ def _result(ready: Any, job: BagJob) -> BagResult:  # noqa: ANN401 - ray has no 
     except ray.exceptions.RayError as error:
         text = f'{type(error).__name__}: {one_line(error)}'
         return BagResult(job, None, text[:500], EXIT_FAILED)
-    return result
+    return replace(result, job=job)
 
 
 def _run(job: BagJob, load: LoadSegmenter) -> BagResult:
