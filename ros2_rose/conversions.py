@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from ros2_rose import image_decoder
-from ros2_rose.bad_image import BadImageError, BadImageReason
 from ros2_rose.corrections import Correction, Scope
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import Correction as CorrectionMessage
@@ -21,11 +20,10 @@ from ros2_rose.msg import Mask, SegmentArray
 from ros2_rose.msg import Segment as SegmentMessage
 from ros2_rose.segment_fields import Fields, array_fields, segment_fields
 from ros2_rose.srv import Refine
+from ros2_rose.stamp_check import NANOSECONDS, check_stamp
 from rose_model.errors import InvalidRequestError
 from rose_model.instructions import stated_label
 from rose_model.records import PointHint, RefineTarget, Segment
-
-NANOSECONDS = 1_000_000_000
 
 _TARGETS = {
     Refine.Request.TARGET_AUTO: RefineTarget.AUTO,
@@ -72,7 +70,7 @@ def check_image(
     Raises:
         BadImageError: says why.
     """
-    _check_stamp(message.header.stamp)
+    check_stamp(message.header.stamp)
     if isinstance(message, CompressedImage):
         return image_decoder.check_compressed(message.data, max_pixels=max_pixels)
     image_decoder.check_raw(
@@ -84,18 +82,6 @@ def check_image(
         max_pixels=max_pixels,
     )
     return None
-
-
-def _check_stamp(stamp: Time) -> None:
-    """Zero is no stamp, and right.  ``rclcpp::Time`` of every listener in C++ throws on a negative
-    one, and a stamp of too many nanoseconds equals another one that is written otherwise.
-    """
-    if stamp.sec < 0 or stamp.nanosec >= NANOSECONDS:
-        raise BadImageError(
-            BadImageReason.STAMP,
-            f'The stamp must be of sec >= 0 and nanosec < {NANOSECONDS}, got sec {stamp.sec} and '
-            f'nanosec {stamp.nanosec}.',
-        )
 
 
 def image_to_rgb(message: Image | CompressedImage, max_pixels: int) -> NDArray[np.uint8]:

@@ -19,13 +19,15 @@ from ros2_rose.ontology import Ontology
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.segment_fields import Kind, array_fields
 from ros2_rose.segmenting import segment_image
+from ros2_rose.stamp_check import NANOSECONDS, check_stamp
 from ros2_rose.worker import Segmenter
-from rose_model.errors import DataError, RefinementError
+from rose_model.errors import DataError, ModelOutputError, RefinementError
 from rose_model.records import FrameContext, Segment, Segmentation
 
-MODEL = 'MODEL'
-"""The reason of a frame that the model failed on, as in the node."""
-_NANOSECONDS = 1_000_000_000
+MODEL, MODEL_OUTPUT, REPEATED = 'MODEL', 'MODEL_OUTPUT', 'STALE'
+"""Why a frame has no segments though its image is sound, in the words of the node: the model
+failed, gave what is no segmentation, or the stamp is that of the frame before.
+"""
 
 
 class FrameMaker:
@@ -42,6 +44,7 @@ class FrameMaker:
         self._ontology = ontology
         self._tracks = CameraTracks(parameters.camera_names)
         self._frame_seq: Counter[str] = Counter()
+        self._last_stamp_ns: dict[str, int] = {}
 
     def make(self, camera: str, data: bytes, kind: str) -> Entry:
         """What becomes of the image in these bytes, a message of this type.
@@ -52,18 +55,23 @@ class FrameMaker:
         """
         try:
             message = read_image(data, kind)
+            check_stamp(message.header.stamp)
             rgb = to_rgb(message, self._parameters.max_pixels)
         except BadImageError as error:
             return Entry(camera, error.reason.value, 0, b'')
+        if 0 < _nanoseconds(message.header) == self._last_stamp_ns.get(camera):
+            return Entry(camera, REPEATED, 0, b'')
         try:
-            segmentation = segment_image(self._segmenter, rgb, self._parameters)
+            segmentation = segment_image(self._segmenter, rgb, self._parameters, camera)
         except (MemoryError, torch.OutOfMemoryError, RefinementError):
             raise
+        except ModelOutputError:
+            return Entry(camera, MODEL_OUTPUT, 0, b'')
         except Exception:  # one frame must not end the recording
             return Entry(camera, MODEL, 0, b'')
         record = self._record(camera, message.header, segmentation)
-        fields = array_fields(record, self._segmenter.name)
-        return Entry(camera, '', len(fields['segments']), to_bytes(to_message(fields)))
+        message = to_message(array_fields(record, self._segmenter.name))
+        return Entry(camera, '', len(message.segments), to_bytes(message))
 
     def replay(self, entry: Entry) -> None:
         """Take a frame as done that was made in an earlier run.
@@ -84,20 +92,22 @@ class FrameMaker:
             )
 
     def _record(self, camera: str, header: Any, segmentation: Segmentation) -> FrameRecord:  # noqa: ANN401 - a class made from the definition
-        stamp_ns = header.stamp.sec * _NANOSECONDS + header.stamp.nanosec
-        followed, stated = self._tracks.follow(camera, stamp_ns, segmentation)
+        stamp_ns = self._last_stamp_ns[camera] = _nanoseconds(header)
         record = FrameRecord(
             camera=camera,
             header=header,
             stamp_ns=stamp_ns,
             frame_seq=self._frame_seq[camera],
-            segmentation=followed,
+            segmentation=self._tracks.follow(camera, stamp_ns, segmentation),
             candidates=tuple(self._parameters.candidates),
-            stated=stated,
             ontology=self._ontology,
         )
         self._frame_seq[camera] += 1
         return record
+
+
+def _nanoseconds(header: Any) -> int:  # noqa: ANN401 - a class made from the definition
+    return int(header.stamp.sec) * NANOSECONDS + int(header.stamp.nanosec)
 
 
 def _to_segmentation(message: Any, segments: tuple[Segment, ...]) -> Segmentation:  # noqa: ANN401

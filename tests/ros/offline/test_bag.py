@@ -1,6 +1,7 @@
 """A recording comes out whole, with the segments of every image beside it."""
 
 import sqlite3
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -160,13 +161,34 @@ def test_damaged_images_are_counted_by_reason_and_copied(make_bag, process, read
     bag.add_image(13 * 10**9, good, height=0)
     bag.add(FRONT, 'sensor_msgs/msg/Image', 14 * 10**9, b'\x00\x01\x00\x00noise')
     bag.add(FRONT, 'sensor_msgs/msg/Image', 15 * 10**9, b'')
+    bag.add_image(5 * 10**9, good)  # a stamp before 1970
     bag.add_image(16 * 10**9, good)
+    bag.messages.sort(key=lambda message: message[2])
     (camera,) = process(bag.write()).cameras
-    assert (camera.images, camera.processed) == (7, 2)
-    assert camera.refused == {'DATA_SIZE': 1, 'EMPTY': 1, 'ENCODING': 1, 'MESSAGE': 2}
+    assert (camera.images, camera.processed) == (8, 2)
+    assert camera.refused == {
+        'DATA_SIZE': 1,
+        'EMPTY': 1,
+        'ENCODING': 1,
+        'MESSAGE': 2,
+        'STAMP': 1,
+    }
     found = read_messages(out)
     assert [message for message in found if message[0] != SEGMENTS] == bag.messages
     assert [t for topic, _, t, _ in found if topic == SEGMENTS] == [10 * 10**9, 16 * 10**9]
+
+
+def test_a_repeated_stamp_gives_no_second_output_and_frames_without_stamps_are_all_made(
+    make_bag, process, read_messages, out
+):
+    bag = make_bag()
+    rgb = np.full((24, 32, 3), 60, np.uint8)
+    rgb[0] = 0
+    for time_ns in (7_000_000_001, 7_000_000_001, 8 * 10**9, 8 * 10**9, 9 * 10**9):
+        bag.add_image(time_ns, rgb)
+    (camera,) = process(bag.write()).cameras
+    assert (camera.processed, camera.refused) == (4, {'STALE': 1})
+    assert sum(topic == SEGMENTS for topic, *_ in read_messages(out)) == 4
 
 
 class Moody:
@@ -177,7 +199,7 @@ class Moody:
     def __init__(self, stub, has_memory):
         self._stub, self._has_memory, self._seen = stub, has_memory, 0
 
-    def segment(self, image, instruction=None, *, candidates=()):
+    def segment(self, image, instruction=None, *, candidates=(), deadline_s=None):
         self._seen += 1
         if self._seen == 3:
             raise RuntimeError('not this one')
@@ -192,6 +214,23 @@ def test_a_frame_that_the_model_fails_on_is_counted_and_the_next_one_works(drive
     assert (camera.images, camera.processed, camera.refused) == (6, 5, {'MODEL': 1})
 
 
+def test_output_that_is_no_segmentation_is_counted_apart(drive, process, stub):
+    def load(parameters):
+        segmenter = stub()(parameters)
+        segment = segmenter.segment
+
+        def segment_badly(*arguments, **options):
+            frame = segment(*arguments, **options)
+            bad = replace(frame.segments[0], mask_score=float('nan'))
+            return frame.with_segments((bad, *frame.segments[1:]))
+
+        segmenter.segment = segment_badly
+        return segmenter
+
+    (camera,) = process(drive.path, load=load).cameras
+    assert (camera.processed, camera.refused) == (0, {'MODEL_OUTPUT': 6})
+
+
 def test_lack_of_memory_ends_the_run_and_the_frame_is_made_in_the_next_one(drive, process, stub):
     load = stub()
     with pytest.raises(MemoryError):
@@ -204,7 +243,7 @@ def test_a_request_that_no_image_can_answer_ends_the_run(drive, process, stub):
     class Refusing:
         name = 'stub@0'
 
-        def segment(self, image, instruction=None, *, candidates=()):
+        def segment(self, image, instruction=None, *, candidates=(), deadline_s=None):
             raise InvalidRequestError('too many tokens')
 
     with pytest.raises(InvalidRequestError):

@@ -97,7 +97,7 @@ def test_a_signal_ends_the_command_with_its_code_and_it_goes_on_later(
     class Signalled:
         name = 'stub@0'
 
-        def segment(self, image, instruction=None, *, candidates=()):
+        def segment(self, image, instruction=None, *, candidates=(), deadline_s=None):
             os.kill(os.getpid(), number)
             raise AssertionError('the signal has come before')
 
