@@ -17,6 +17,7 @@ from ros2_rose.correction_log import LogCounts
 from ros2_rose.deadline import DeadlineCounts
 from ros2_rose.frame_service import RequestCounts
 from ros2_rose.one_line import one_line
+from ros2_rose.resources import Resources
 from ros2_rose.worker import ModelState
 
 _LATENCIES = 200  # the newest frames that the percentiles are taken over
@@ -64,19 +65,35 @@ class RateMeter:
         return (count - last_count) / (now_s - last_s) if now_s > last_s else 0.0
 
 
-def model_status(
-    state: ModelState | None, failure: str, name: str, device: str
-) -> DiagnosticStatus:
-    """Is the model there, and on which device?  OK exactly when it is ready."""
-    word = 'UNCONFIGURED' if state is None else state.value
+def model_status(state: ModelState, failure: str, name: str, device: str) -> DiagnosticStatus:
+    """Is the model there?  OK exactly when it is ready."""
     levels = {
         ModelState.READY: DiagnosticStatus.OK,
         ModelState.FAILED: DiagnosticStatus.ERROR,
     }
-    level = DiagnosticStatus.WARN if state is None else levels.get(state, DiagnosticStatus.WARN)
-    return _status(
-        'model', level, failure or word, {'state': word, 'model': name, 'device': device}
-    )
+    level = levels.get(state, DiagnosticStatus.WARN)
+    values = {'state': state.value, 'model': name, 'device': device}
+    return _status('model', level, failure or state.value, values)
+
+
+def no_model_status(failure: str) -> DiagnosticStatus:
+    """The node is off; ``failure``: why it could not be configured, or empty."""
+    level = DiagnosticStatus.ERROR if failure else DiagnosticStatus.WARN
+    text = failure or 'off: no model in memory; ~/enable or configure loads it'
+    return _status('model', level, text, {'state': 'UNCONFIGURED'})
+
+
+def resources_status(resources: Resources) -> DiagnosticStatus:
+    """What the process takes of the machine."""
+    values: dict[str, object] = {
+        'memory_mib': f'{resources.memory_bytes / 2**20:.1f}',
+        'threads': resources.threads,
+        'file_descriptors': resources.descriptors,
+    }
+    if resources.cuda_bytes is not None:
+        values['cuda_memory_mib'] = f'{resources.cuda_bytes / 2**20:.1f}'
+    text = f'{values["memory_mib"]} MiB, {resources.threads} threads'
+    return _status('resources', DiagnosticStatus.OK, text, values)
 
 
 def camera_status(

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
@@ -18,16 +17,16 @@ from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackRet
 from rclpy.logging import get_logger
 from rclpy.timer import Timer
 
-from ros2_rose import diagnostics, qos
+from ros2_rose import qos
 from ros2_rose.arguments import ArgumentError, init_ros
 from ros2_rose.bad_image import BadImageError
-from ros2_rose.camera_inbox import CameraCounts, Frame
+from ros2_rose.camera_inbox import Frame
 from ros2_rose.camera_subscription import ImageMessage
-from ros2_rose.camera_watch import NOT_LISTENING
 from ros2_rose.cameras import Cameras, check_topics
 from ros2_rose.conversions import check_image, to_nanoseconds
 from ros2_rose.correction_log import check_log_folder
 from ros2_rose.corrections_service import CorrectionsService
+from ros2_rose.enable_service import EnableService
 from ros2_rose.frame_service import FrameSession, RequestService
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
@@ -39,6 +38,8 @@ from ros2_rose.parameters import ParameterError
 from ros2_rose.pipeline import LoadSegmenter, Pipeline
 from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
+from ros2_rose.reporter import Reporter
+from ros2_rose.resources import give_memory_back
 from ros2_rose.segmenting import load_segmenter
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.transitions import refuse_illegal_transitions, transition
@@ -84,7 +85,6 @@ class RoseNode(LifecycleNode):
             qos.segments(),
             qos_overriding_options=qos.output_overrides(),
         )
-        self._diagnostics = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
         self._outputs = DerivedOutputs(self)
         self._frame_services: dict[str, RequestService] = {
             'refine': RefineService(self),
@@ -92,17 +92,27 @@ class RoseNode(LifecycleNode):
             'undo': UndoService(self),
         }
         self._corrections = CorrectionsService(self)
-        self._rates = diagnostics.RateMeter()
+        self._enable = EnableService(self, lambda: self.failure)
+        self._refusal = ''
+        self._reporter = Reporter(self, self._frame_services)
         refuse_illegal_transitions(self)
 
     def start(self) -> None:
-        """Configure and activate, if the parameter ``autostart`` says so."""
-        if self._parameter_server.read().autostart and self.trigger_configure() == SUCCESS:
+        """Report from now on; configure and activate, if the parameter ``autostart`` says so."""
+        parameters = self._parameter_server.read()
+        self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
+        if parameters.autostart and self.trigger_configure() == SUCCESS:
             self.trigger_activate()
+
+    @property
+    def failure(self) -> str:
+        """Why the last *configure* failed or the model could not be loaded; empty otherwise."""
+        return self._refusal if self._pipeline is None else self._pipeline.worker.failure
 
     def stop(self) -> None:
         """End everything but the node itself; waits a moment for the frame in work."""
         log = None if self._pipeline is None else self._pipeline.correction_log
+        self._stop_timer('diagnostics')
         self._deactivate()
         self._clean_up()
         if self._retired is not None:
@@ -123,8 +133,11 @@ class RoseNode(LifecycleNode):
             limit.check(parameters)
             device = str(find_device(parameters.device))
         except (ParameterError, RoseError) as error:
+            self._refusal = str(error)
             self.get_logger().error(one_line(f'Cannot be configured. {error}'))
+            self._report()
             return FAILURE
+        self._refusal = ''
         self._outputs.configure(parameters, config)
         self._pipeline = Pipeline(
             parameters,
@@ -176,11 +189,13 @@ class RoseNode(LifecycleNode):
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the model, as soon as it has ended what it is doing."""
         self._clean_up()
+        self._report()
         return SUCCESS
 
     @transition
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop everything."""
+        self._stop_timer('diagnostics')
         self._deactivate()
         self._clean_up()
         return SUCCESS
@@ -204,7 +219,6 @@ class RoseNode(LifecycleNode):
             self._pipeline.close()
 
     def _clean_up(self) -> None:
-        self._stop_timer('diagnostics')
         if self._pipeline is not None:
             # Nobody waits here, for loading can take long; the next worker does.
             self._pipeline.retire()
@@ -266,44 +280,14 @@ class RoseNode(LifecycleNode):
                 raise
 
     def _report(self) -> None:
-        """Publish the diagnostics."""
-        pipeline = self._pipeline
-        if pipeline is None:
-            return
-        counts = pipeline.inbox.counts()
-        processed = sum(camera.processed for camera in counts.values())
-        worker = pipeline.worker
-        message = DiagnosticArray(
-            status=[
-                diagnostics.model_status(
-                    worker.state, worker.failure, pipeline.model_name, self._device
-                ),
-                *(self._camera_status(name, counts[name]) for name in counts),
-                diagnostics.output_status(
-                    pipeline.latency.summary(),
-                    processed,
-                    pipeline.deadline.counts(),
-                    pipeline.unmapped.summary(),
-                    self._rates,
-                ),
-                *(
-                    diagnostics.service_status(name, service.counts)
-                    for name, service in self._frame_services.items()
-                ),
-            ]
-        )
-        if pipeline.correction_log is not None:
-            message.status.append(diagnostics.log_status(pipeline.correction_log.counts))
-        message.header.stamp = self.get_clock().now().to_msg()
-        self._diagnostics.publish(message)
-
-    def _camera_status(self, name: str, counts: CameraCounts) -> DiagnosticStatus:
-        cameras = self._cameras
-        health = NOT_LISTENING if cameras is None else cameras.health(name)
-        lost = 0 if cameras is None else cameras.lost(name)
-        return diagnostics.camera_status(name, health, counts, lost, self._rates)
+        """Publish the diagnostics.  Once a model has ended, its memory goes back to the system."""
+        if self._retired is not None and self._retired.join(0.0):
+            self._retired = None
+            give_memory_back()
+        self._reporter.publish(self._pipeline, self._cameras, self._device, self.failure)
 
     def _start_timer(self, name: str, period_s: float, callback: Callable[[], None]) -> None:
+        self._stop_timer(name)
         self._timers_by_name[name] = self.create_timer(period_s, callback, clock=self._steady)
 
     def _stop_timer(self, name: str) -> None:
