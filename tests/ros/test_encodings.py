@@ -11,6 +11,12 @@ from ros2_rose.image_decoder import ENCODINGS, decode_raw
 from rose_model import RoseSegmenter
 from rose_model.data.streets import render_scene
 
+
+def widened(values):
+    """Sixteen bits, of which the lower half says something of its own."""
+    return (values.astype(np.uint16) << 8) | 200
+
+
 LOSSLESS = {
     'rgb8': lambda rgb: rgb,
     'bgr8': lambda rgb: rgb[..., ::-1],
@@ -20,7 +26,7 @@ LOSSLESS = {
 }
 GREY = {
     'mono8': lambda rgb: cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY),
-    'mono16': lambda rgb: cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY).astype(np.uint16) * 257,
+    'mono16': lambda rgb: widened(cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)),
 }
 PACKED_YUV = {
     'yuv422': lambda rgb: cv2.cvtColor(rgb, cv2.COLOR_RGB2YUV_UYVY),
@@ -36,7 +42,7 @@ def mosaic(pattern, dtype, rgb):
     for place, colour in enumerate(pattern):
         row, column = divmod(place, 2)
         seen[row::2, column::2] = rgb[row::2, column::2, 'rgb'.index(colour)]
-    return seen * dtype(257) if dtype is np.uint16 else seen
+    return widened(seen) if dtype is np.uint16 else seen
 
 
 BAYER = {

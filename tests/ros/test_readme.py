@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from ros2_rose.bad_image import BadImageReason
+from ros2_rose.image_decoder import ENCODINGS
 from ros2_rose.parameters import CameraParameters, RoseParameters
 from ros2_rose.srv import Refine
 
@@ -39,3 +41,13 @@ def test_every_code_of_a_correction_is_named():
     }
     assert codes
     assert {code for code in codes if code not in README} == set()
+
+
+def test_every_encoding_and_every_reason_of_a_refused_image_is_named():
+    patterns = {f'bayer_{pattern}' for pattern in ('rggb', 'bggr', 'gbrg', 'grbg')}
+    others = {name for name in ENCODINGS if not name.startswith(tuple(patterns))}
+    bayer = set(ENCODINGS) - others
+    assert bayer == {f'{pattern}{bits}' for pattern in patterns for bits in (8, 16)}
+    words = set(re.findall(r'\w+', README))
+    assert others <= words
+    assert {reason.value for reason in BadImageReason} <= words
