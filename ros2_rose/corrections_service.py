@@ -54,5 +54,5 @@ class CorrectionsService:
             correction_to_msg(item, memory.history.has(item.camera, item.stamp_ns))
             for item in held
         ]
-        response.success, response.message = True, f'{len(held)} corrections hold.'
+        response.success, response.message = True, f'Corrections that hold: {len(held)}.'
         return response
