@@ -48,10 +48,11 @@ def refine(
         RefinementError: the correction cannot be carried out.
     """
     memory.ledger.require_room()
-    if arguments.scope is Scope.SESSION and arguments.segment_id not in record.generated:
+    if arguments.scope is Scope.SESSION and not record.generated.get(arguments.segment_id):
         raise InvalidRequestError(
-            f'Segment {arguments.segment_id!r} was added by a correction: there is no label of '
-            "the model's to be replaced for the session; take SCOPE_TRACK."
+            f'Segment {arguments.segment_id!r} has no label of the model that could be replaced '
+            'for the session: a correction has added it, or the deadline was near; take '
+            'SCOPE_TRACK.'
         )
     refinement = segmenter.refine(
         record.segmentation,

@@ -49,6 +49,16 @@ def test_for_the_session_what_the_model_calls_so_is_called_otherwise(bench, make
     assert bench.add_frame(2, bench.model_frame.with_segments(())).stated == {}
 
 
+def test_what_the_model_had_no_time_to_name_is_not_named_for_the_session(bench, make_segment):
+    """Or else all that has no name would be called so."""
+    bench.open()
+    bench.add_frame(STAMP_NS + 1, bench.model_frame.with_segments((make_segment('1', ''),)))
+    header = Header(stamp=to_time(STAMP_NS + 1))
+    answer = bench.ask('this is a van', header=header, scope=SESSION)
+    assert answer.code == CODES.INVALID_REQUEST
+    assert bench.ask('this is a van', header=header, scope=TRACK).success
+
+
 def test_a_label_of_the_session_is_corrected_by_the_models_own(bench):
     """It stays one step from the model's label to the stated one."""
     bench.open()
@@ -74,7 +84,7 @@ def test_what_a_correction_added_has_no_label_of_the_models_to_replace(bench, ma
     [added] = bench.ask('you missed the dog', segment_id='').result.segments
     answer = bench.ask('this is a cow', segment_id=added.id, scope=SESSION)
     assert answer.code == CODES.INVALID_REQUEST
-    assert 'added by a correction' in answer.message
+    assert 'a correction has added it' in answer.message
 
 
 # --- what was missed ----------------------------------------------------------------------------
