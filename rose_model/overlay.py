@@ -17,6 +17,12 @@ Rgb = NDArray[np.uint8]
 # The share of the colour in the mix; stuff is fainter, for it covers most of the image.
 _FILL_THING = 0.5
 _FILL_STUFF = 0.35
+_HUES = 180  # OpenCV's hue: half degrees
+_HUE_SHIFTS = (0, -10, 10, -5, 5)
+_THING_SHADES = ((230, 255), (150, 255), (230, 190), (150, 210))  # saturation and value
+_STUFF_SHADE = (110, 230)
+_DARK = (20, 20, 20)
+_MIN_LUMINANCE = 100.0  # of 255; pure blue has 29 and is lost on a dark image
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _REFERENCE_SIDE = 480  # px of the shorter side at which text and lines have their base size
 
@@ -56,12 +62,36 @@ class _Box:
         )
 
 
-def colour_of(category: str) -> tuple[int, int, int]:
-    """RGB of a name: the same in every frame, every run and on every machine."""
-    hue = zlib.crc32(category.encode('utf-8')) % 180  # OpenCV's hue: half degrees
-    hsv = np.array([[[hue, 200, 255]]], dtype=np.uint8)
-    red, green, blue = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].tolist()
-    return int(red), int(green), int(blue)
+def colour_of(segment: Segment) -> tuple[int, int, int]:
+    """RGB of a segment: the same in every frame, every run and on every machine.
+
+    The last word of the name gives the hue, so that a red car and a car look alike; the id gives a
+    thing its own shade of it.  Stuff is paler than things, whatever its hue.
+    """
+    hue = _number(segment.category.lower().rpartition(' ')[2]) % _HUES
+    saturation, value = _STUFF_SHADE
+    if segment.is_thing:
+        number = _number(segment.id)
+        number, shift = divmod(number, len(_HUE_SHIFTS))
+        hue += _HUE_SHIFTS[shift]
+        saturation, value = _THING_SHADES[number % len(_THING_SHADES)]
+    hsv = np.array([[[hue % _HUES, saturation, value]]], dtype=np.uint8)
+    colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
+    missing = max(0.0, _MIN_LUMINANCE - _luminance(colour))
+    colour += (255.0 - colour) * missing / (255.0 - _luminance(colour))
+    red, green, blue = np.rint(colour).astype(int).tolist()
+    return red, green, blue
+
+
+def _luminance(colour: Sequence[float] | NDArray[np.float64]) -> float:
+    """How bright an RGB is to the eye, in [0, 255]."""
+    red, green, blue = colour
+    return float(0.299 * red + 0.587 * green + 0.114 * blue)
+
+
+def _number(text: str) -> int:
+    """A number of some text that is no secret, and unlike Python's hash always the same."""
+    return zlib.crc32(text.encode('utf-8', 'surrogatepass'))
 
 
 def draw_overlay(rgb: Rgb, segments: Sequence[Segment]) -> Rgb:
@@ -92,7 +122,7 @@ def _fill(canvas: Rgb, segment: Segment) -> None:
     x1, y1, x2, y2 = segment.box_xyxy
     region = canvas[y1:y2, x1:x2]
     share = _FILL_THING if segment.is_thing else _FILL_STUFF
-    colour = np.array(colour_of(segment.category), dtype=np.float32)
+    colour = np.array(colour_of(segment), dtype=np.float32)
     mixed = (1.0 - share) * region[segment.mask] + share * colour
     region[segment.mask] = np.rint(mixed).astype(np.uint8)
 
@@ -103,15 +133,13 @@ def _outline(canvas: Rgb, segment: Segment, style: _Style) -> None:
         segment.mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
     )
     thickness = style.line_thickness if segment.is_thing else 1
-    cv2.drawContours(
-        canvas,
-        contours,
-        -1,
-        colour_of(segment.category),
-        thickness,
-        lineType=cv2.LINE_AA,
-        offset=(x1, y1),
-    )
+    # A dark rim keeps pale lines visible on a bright image, as colour keeps them on a dark one.
+    rim = thickness + 2 if segment.is_thing else 0
+    for colour, width in ((_DARK, rim), (colour_of(segment), thickness)):
+        if width:
+            cv2.drawContours(
+                canvas, contours, -1, colour, width, lineType=cv2.LINE_AA, offset=(x1, y1)
+            )
 
 
 def _text_of(segment: Segment) -> str:
@@ -156,17 +184,16 @@ def _candidates(segment: Segment, size: tuple[int, int]) -> Iterator[tuple[int, 
 
 
 def _write(canvas: Rgb, segment: Segment, box: _Box, style: _Style) -> None:
-    colour = colour_of(segment.category)
+    colour = colour_of(segment)
     cv2.rectangle(canvas, (box.x1, box.y1), (box.x2 - 1, box.y2 - 1), colour, cv2.FILLED)
     _, baseline = cv2.getTextSize(_text_of(segment), _FONT, style.font_scale, style.text_thickness)
-    luminance = 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2]
     cv2.putText(
         canvas,
         _text_of(segment),
         (box.x1 + style.padding, box.y2 - style.padding - baseline),
         _FONT,
         style.font_scale,
-        (0, 0, 0) if luminance > 110 else (255, 255, 255),
+        (0, 0, 0) if _luminance(colour) > 110 else (255, 255, 255),
         style.text_thickness,
         cv2.LINE_AA,
     )

@@ -137,10 +137,46 @@ def test_pixels_outside_of_masks_and_labels_stay(make_segment):
     assert (drawn[120, 125] != 100).any()
 
 
-def test_a_name_has_its_own_colour_always():
-    assert colour_of('car') == colour_of('car')
-    assert colour_of('car') != colour_of('bus')
-    assert all(0 <= value <= 255 for value in colour_of('Straßenbahn'))
+def test_the_colour_of_an_object_is_the_same_in_every_run(make_segment):
+    """Values that another machine and another run of Python must give, too."""
+    assert colour_of(make_segment('1', 'car')) == (86, 255, 25)
+    assert colour_of(make_segment('2', 'car')) == (86, 210, 115)
+    assert colour_of(make_segment('1', 'road', is_thing=False)) == (131, 230, 161)
+
+
+def test_place_and_mask_do_not_matter_for_the_colour(make_segment):
+    here, there = make_segment('7', 'car'), make_segment('7', 'car', box=(0, 0, 8, 6), revision=3)
+    assert colour_of(here) == colour_of(there)
+
+
+def test_things_of_one_name_are_told_apart_and_adjectives_are_not(make_segment):
+    colours = {colour_of(make_segment(str(number), 'car')) for number in range(1, 11)}
+    assert len(colours) >= 7
+    assert colour_of(make_segment('3', 'Red car')) == colour_of(make_segment('3', 'car'))
+
+
+def test_stuff_has_one_colour_a_name_and_is_paler_than_things(make_segment):
+    road = [make_segment(str(number), 'road', is_thing=False) for number in range(9)]
+    assert len({colour_of(segment) for segment in road}) == 1
+    pale = min(colour_of(road[0])) / max(colour_of(road[0]))
+    for number in range(20):
+        colour = colour_of(make_segment(str(number), 'road'))
+        assert min(colour) / max(colour) < pale
+
+
+@pytest.mark.parametrize('name', ['', 'Straßenbahn', '大', 'lone \ud800'])
+def test_any_name_has_a_colour(make_segment, name):
+    for identity in ('', 'größer', '17'):
+        assert all(0 <= value <= 255 for value in colour_of(make_segment(identity, name)))
+
+
+@pytest.mark.parametrize('ground', [0, 255])
+def test_an_outline_can_be_seen_on_black_and_on_white(make_segment, ground):
+    rgb = np.full((200, 300, 3), ground, np.uint8)
+    for number in range(20):
+        segment = make_segment(str(number), f'name {number}', box=(100, 60, 200, 140))
+        edge = draw_overlay(rgb, [segment])[95:105, 96:104].astype(int)
+        assert np.ptp(edge.mean(axis=2)) > 80, colour_of(segment)
 
 
 @pytest.mark.parametrize('size', [(1, 1), (6, 8), (1080, 1920)])
