@@ -97,7 +97,12 @@ class CorrectionLog:
         return self._counts
 
     def put(self, logged: Logged) -> None:
-        """Store a correction soon, unless too many wait."""
+        """Store a correction soon, unless too many wait.
+
+        A segment that a deadline has left without a name, and the correction, too, teaches none.
+        """
+        if not logged.correction.after.category:
+            return
         with self._changed:
             if len(self._waiting) >= MAX_WAITING or self._must_end:
                 self._count(dropped=1)

@@ -94,7 +94,7 @@ def _checked(root: Path, name: str) -> _Entry:
             f'{image} has {size[0]} x {size[1]} pixels, its correction {record.height} x '
             f'{record.width}; remove it'
         )
-    return _Entry(folder, frozenset(segment.category for segment in record.after))
+    return _Entry(folder, frozenset(item.category for item in record.after if item.category))
 
 
 def _read_record(folder: Path) -> CorrectionRecord:
@@ -122,13 +122,14 @@ def _check_content(record: CorrectionRecord) -> None:
             raise DataError('two of its segments have the same id')
         for segment in segments:
             segment.full_mask(size)
-            if not segment.category or printable_name(segment.category) != segment.category:
+            if printable_name(segment.category) != segment.category:
                 raise DataError(
                     f'segment {segment.id!r} has the name {segment.category[:64]!a}, which is no '
-                    f'printable one of 1 to {MAX_NAME_CHARACTERS} characters'
+                    f'printable one of at most {MAX_NAME_CHARACTERS} characters'
                 )
-    if _find(record.after, record.segment_id) is None:
-        raise DataError(f'there is no segment {record.segment_id!r} after it')
+    target = _find(record.after, record.segment_id)
+    if target is None or not target.category:
+        raise DataError(f'there is no segment {record.segment_id!r} with a name after it')
     is_given = _find(record.before, record.segment_id) is not None
     if record.case is not RefinementCase.MISSED and not is_given:
         raise DataError(f'there is no segment {record.segment_id!r} before it')
@@ -162,7 +163,7 @@ def _paint(
     record: CorrectionRecord, size: tuple[int, int]
 ) -> tuple[NDArray[np.uint8], tuple[LabelledRegion, ...]]:
     """The index map, largest segments first and what was corrected last, so that it is whole, and
-    the regions that are seen in it.
+    the regions that are seen in it.  What a deadline has left without a name is void.
     """
     others = [segment for segment in record.after if segment.id != record.segment_id]
     others = sorted(others, key=lambda segment: segment.area, reverse=True)[: VOID - 1]
@@ -170,7 +171,7 @@ def _paint(
     painted = [*others, target]
     numbers = np.full(size, VOID, np.uint8)
     for number, segment in enumerate(painted):
-        numbers[segment.full_mask(size)] = number
+        numbers[segment.full_mask(size)] = number if segment.category else VOID
     seen = np.unique(numbers[numbers != VOID]).tolist()
     renumbered = np.full(VOID + 1, VOID, np.uint8)
     renumbered[seen] = np.arange(len(seen))

@@ -138,6 +138,17 @@ def test_what_nobody_sees_is_no_region_and_what_nobody_named_is_void(log: Path) 
     assert sample.mask(sample.target).sum() == DOG.area
 
 
+def test_what_a_deadline_left_without_a_name_is_void(log: Path) -> None:
+    record = make_record(RefinementCase.MISSED)
+    update = {'after': segment_records((ROAD, replace(CAR, category=''), DOG))}
+    write_correction(log, 'a', record.model_copy(update=update), IMAGE)
+    read = LoggedCorrections(log)
+    sample = read[3]
+    assert [region.name for region in sample.regions] == ['road', 'dog']
+    assert (sample.index_map == VOID).sum() == CAR.area - DOG.area
+    assert '' not in read.names
+
+
 def test_more_regions_than_a_sample_holds_leave_the_corrected_one(log: Path) -> None:
     specks = tuple(
         make_segment(
@@ -211,12 +222,12 @@ def cut_image(entry: Path) -> None:
         (changed(height='40'), 'height'),
         (changed(text='   '), 'correction is empty'),
         (changed(text='a\x1b[31mb'), 'x1b'),
-        (changed(segment_id='9'), "no segment '9' after it"),
+        (changed(segment_id='9'), "no segment '9' with a name after it"),
         (changed(before=[]), "no segment '2' before it"),
         (changed(image='../../secret.png'), 'not a path below'),
         (changed(image='/etc/passwd'), 'not a path below'),
         (changed_segment(id='1'), 'the same id'),
-        (changed_segment(category=''), 'no printable one'),
+        (changed_segment(category=''), "no segment '2' with a name after it"),
         (changed_segment(category='x' * 65), 'no printable one'),
         (changed_segment(category='a\nb'), 'no printable one'),
         (changed_segment(box_xyxy=[0, 0, 61, 1]), 'has the box'),

@@ -136,6 +136,13 @@ def test_two_corrections_of_a_frame_are_two_examples_from_where_each_began(make_
     assert {read[n].regions[read[n].target].name for n in range(2)} == {'van', 'bus'}
 
 
+def test_a_segment_without_a_name_teaches_nothing(make_bench, tmp_path):
+    bench = make_bench()
+    bench.correct('')
+    assert bench.counts() == (0, 0, 0, 0)
+    assert names(tmp_path) == []
+
+
 def test_what_is_taken_back_is_not_trained_on(make_bench, tmp_path):
     bench = make_bench()
     bench.correct('van')
