@@ -2,10 +2,14 @@
 
 import importlib.util
 import json
+import os
 import signal
+import sys
+from contextlib import suppress
 
 import pytest
 
+from ros2_rose.offline import __main__ as command
 from ros2_rose.offline.fleet import make_jobs, run_in_turn, write_summary
 from ros2_rose.offline.options import Options
 from ros2_rose.offline.ray_fleet import run_on_ray
@@ -88,6 +92,7 @@ def test_without_ray_one_line_says_how_to_install_it(fleet, stub, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)  # each worker loads the libraries
 def test_a_killed_worker_of_ray_changes_nothing(fleet, stub, in_turn, tree, tmp_path):
     pytest.importorskip('ray')
     killed = stub(kill_at=2, marker=tmp_path / 'marker')
@@ -100,3 +105,35 @@ def test_a_killed_worker_of_ray_changes_nothing(fleet, stub, in_turn, tree, tmp_
         'noise': 3,
     }
     assert tree(tmp_path / 'ray') == in_turn
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)  # each worker loads the libraries
+def test_sigterm_ends_a_fleet_on_ray_with_its_code_and_it_goes_on_later(
+    make_drive, stub, tmp_path, monkeypatch, capfd
+):
+    """Ray answers SIGTERM by a core dump of its own, unless it is taken from it."""
+    pytest.importorskip('ray')
+    driver, marker = os.getpid(), tmp_path / 'marker'
+    load = stub()
+
+    def load_terminating(parameters):
+        with suppress(FileExistsError):  # the other worker has sent it
+            marker.touch(exist_ok=False)
+            os.kill(driver, signal.SIGTERM)
+        return load(parameters)
+
+    sources = [make_drive(name).path for name in ('monday', 'friday')]
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        monkeypatch.setattr(command, 'load_segmenter', load_terminating)
+        arguments = ['--ray', '--workers', '2', *sources, tmp_path / 'out' / 'set']
+        monkeypatch.setattr(sys, 'argv', ['rose bag', *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            command.main()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert end.value.code == 143
+    assert 'terminated; the same command goes on' in capfd.readouterr().err
+    finish(run_in_turn(make_jobs(sources, tmp_path / 'out' / 'set', Options()), load), tmp_path)
+    assert {path.name for path in (tmp_path / 'out' / 'set').iterdir()} == {'friday', 'monday'}
