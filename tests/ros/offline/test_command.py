@@ -123,6 +123,7 @@ def test_a_missing_package_is_named_with_its_cure(monkeypatch, package):
     assert f'needs the package {package}' in result.output
 
 
+@pytest.mark.timeout(300)  # another process loads the libraries
 def test_nothing_of_ros_is_loaded():
     code = (
         'import sys, ros2_rose.offline.__main__ as command\n'
@@ -139,6 +140,7 @@ def test_nothing_of_ros_is_loaded():
     assert done.stdout.strip() == 'set()'
 
 
+@pytest.mark.timeout(300)  # another process loads the libraries
 def test_the_shipped_model_gives_the_same_bytes_in_two_processes(
     make_bag, street, process, tree, tmp_path
 ):
