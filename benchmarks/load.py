@@ -43,7 +43,7 @@ def overload(seconds: float) -> list[Figure]:
     return [
         Figure('rate, of that with 10 Hz', 100 * rate, '%', at_least=95),
         Figure('age of the newest, p99', outcome.percentile_ms(99), 'ms', at_most=2 * 100 + 10),
-        Figure('growth of memory', _growth_mib(outcome), 'MiB', at_most=5),
+        Figure('growth of own memory', _growth_mib(outcome), 'MiB', at_most=5),
         *_account(outcome),
     ]
 
@@ -108,9 +108,9 @@ def _cpu(outcome: Outcome) -> float:
 
 def _growth_mib(outcome: Outcome) -> float:
     """Mean of the last tenth less that of the second tenth; the first one fills the history."""
-    rss_mib = [sample.rss_mib for sample in outcome.samples]
-    tenth = max(1, len(rss_mib) // 10)
-    return float(np.mean(rss_mib[-tenth:]) - np.mean(rss_mib[tenth : 2 * tenth]))
+    own_mib = [sample.own_mib for sample in outcome.samples]
+    tenth = max(1, len(own_mib) // 10)
+    return float(np.mean(own_mib[-tenth:]) - np.mean(own_mib[tenth : 2 * tenth]))
 
 
 def _account(outcome: Outcome) -> list[Figure]:

@@ -82,10 +82,12 @@ def soak(minutes: int, is_stub: bool) -> Section:
 def _figures(minutes: list[Outcome], visitors: Visitors) -> list[Figure]:
     samples = [sample for minute in minutes for sample in minute.samples]
     first, last = minutes[0], minutes[-1]
-    growth = _rss(last.samples) - _rss(first.samples)
+    growth = _own(last.samples) - _own(first.samples)
     figures = [
-        Figure('memory at first', _rss(first.samples), 'MiB'),
-        Figure('growth of memory', growth, 'MiB', at_most=5),
+        Figure('resident memory at first', first.samples[-1].rss_mib, 'MiB'),
+        Figure('resident memory at last', last.samples[-1].rss_mib, 'MiB'),
+        Figure('own memory at first', _own(first.samples), 'MiB'),
+        Figure('growth of own memory', growth, 'MiB', at_most=5),
         Figure('more threads', _most(last, 'threads') - _most(first, 'threads'), at_most=0),
         Figure('more files', _most(last, 'descriptors') - _most(first, 'descriptors'), at_most=0),
         Figure('latency of the first minute, p99', first.percentile_ms(99), 'ms'),
@@ -99,15 +101,15 @@ def _figures(minutes: list[Outcome], visitors: Visitors) -> list[Figure]:
     ]
     if len(minutes) >= 60:
         slope, upper = _slope(samples)
-        figures[2:2] = [
-            Figure('slope of memory', slope, 'MiB/h'),
-            Figure('slope of memory, upper 95 % bound', upper, 'MiB/h', at_most=1),
+        figures[4:4] = [
+            Figure('slope of own memory', slope, 'MiB/h'),
+            Figure('slope of own memory, upper 95 % bound', upper, 'MiB/h', at_most=1),
         ]
     return figures
 
 
-def _rss(samples: list[ProcessSample]) -> float:
-    return float(np.mean([sample.rss_mib for sample in samples]))
+def _own(samples: list[ProcessSample]) -> float:
+    return float(np.mean([sample.own_mib for sample in samples]))
 
 
 def _most(minute: Outcome, name: str) -> int:
@@ -121,8 +123,8 @@ def _slope(samples: list[ProcessSample]) -> tuple[float, float]:
     hours = np.array([sample.time_s for sample in samples]) / 3600
     blocks = ((hours - hours[0]) * 12).astype(int)
     x = [hours[blocks == block].mean() for block in np.unique(blocks)]
-    rss_mib = np.array([sample.rss_mib for sample in samples])
-    y = [rss_mib[blocks == block].mean() for block in np.unique(blocks)]
+    own_mib = np.array([sample.own_mib for sample in samples])
+    y = [own_mib[blocks == block].mean() for block in np.unique(blocks)]
     fit = stats.linregress(x, y)
     return float(fit.slope), float(fit.slope + stats.t.ppf(0.975, len(x) - 2) * fit.stderr)
 

@@ -42,13 +42,16 @@ def test_a_sample_of_a_process_says_what_it_holds():
     before = sample_process(os.getpid())
     block = np.ones(2**23)
     after = sample_process(os.getpid())
-    assert after.rss_mib - before.rss_mib == pytest.approx(block.nbytes / 2**20, abs=8)
+    assert after.own_mib - before.own_mib == pytest.approx(block.nbytes / 2**20, abs=8)
+    assert 0 < after.own_mib < after.rss_mib
     assert min(before.threads, before.descriptors) >= 1
     assert after.cpu_s >= before.cpu_s
 
 
 def samples(rss_mib):
-    return [ProcessSample(60.0 * minute, value, 1, 1, 0.0) for minute, value in enumerate(rss_mib)]
+    return [
+        ProcessSample(60.0 * minute, 0.0, value, 1, 1, 0.0) for minute, value in enumerate(rss_mib)
+    ]
 
 
 def test_the_slope_of_memory_and_its_bound():
