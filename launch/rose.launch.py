@@ -12,6 +12,8 @@ from launch_ros.substitutions import FindPackageShare
 # Fast DDS 2 (Jazzy) reads the first one, Fast DDS 3 (Kilted) the second one.
 PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 
+RESPAWN_DELAY_S = 1.0  # a node that ends at once, for a wrong parameter, shall not fill the log
+
 
 def generate_launch_description() -> LaunchDescription:
     """The arguments, and the node, which configures and activates itself (``autostart``)."""
@@ -38,6 +40,11 @@ def generate_launch_description() -> LaunchDescription:
                 default_value='false',
                 description='Give Fast DDS 128 MiB of shared memory; the cameras need it, too.',
             ),
+            DeclareLaunchArgument(
+                'respawn',
+                default_value='true',
+                description='Start the node again when its process ends.',
+            ),
             *(
                 SetEnvironmentVariable(
                     name,
@@ -58,6 +65,8 @@ def generate_launch_description() -> LaunchDescription:
                 remappings=[('image_raw', LaunchConfiguration('image'))],
                 arguments=['--ros-args', '--log-level', LaunchConfiguration('log_level')],
                 output='screen',
+                respawn=LaunchConfiguration('respawn'),
+                respawn_delay=RESPAWN_DELAY_S,
             ),
         ]
     )

@@ -18,6 +18,24 @@ def test_arguments_of_ros_are_taken():
     assert rclpy.ok()
 
 
+def test_without_a_folder_for_logs_they_go_to_the_console(monkeypatch, capfd, tmp_path):
+    file = tmp_path / 'file'
+    file.touch()
+    monkeypatch.setenv('ROS_LOG_DIR', str(file / 'log'))
+    init_ros(['rose_node', '--ros-args', '-p', 'model:=nano'])
+    rclpy.create_node('speaker').get_logger().error('Still here.')
+    output = capfd.readouterr().err
+    assert f'no file can be written in {file / "log"}: Not a directory' in output
+    assert 'Still here.' in output
+
+
+def test_a_folder_for_logs_is_used_without_a_word(monkeypatch, capfd, tmp_path):
+    monkeypatch.setenv('ROS_LOG_DIR', str(tmp_path / 'log'))
+    init_ros(['rose_node'])
+    assert 'console only' not in capfd.readouterr().err
+    assert len(list((tmp_path / 'log').iterdir())) == 1
+
+
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 LAUNCH_FILE = Path(__file__).parents[2] / 'launch' / 'rose.launch.py'
-ARGUMENTS = {'namespace', 'image', 'params_file', 'use_sim_time', 'log_level', 'large_images'}
+ARGUMENTS = {
+    'namespace',
+    'image',
+    'params_file',
+    'use_sim_time',
+    'log_level',
+    'large_images',
+    'respawn',
+}
 
 
 def test_the_launch_file_starts_the_node_with_these_arguments():
