@@ -28,6 +28,11 @@ def flattened(tree, prefix=''):
             yield prefix + name, value
 
 
+def every_name():
+    yield from sorted(set(RoseParameters.model_fields) - {'cameras'})
+    yield from (f'cameras.camera.{name}' for name in CameraParameters.model_fields)
+
+
 def test_nothing_given_means_the_defaults():
     parameters = parameters_from({})
     assert parameters.model == 'nano'
@@ -37,9 +42,7 @@ def test_nothing_given_means_the_defaults():
 def test_the_file_holds_every_parameter_with_its_default():
     values = dict(flattened(yaml.safe_load(CONFIG.read_text())['/**']['ros__parameters']))
     assert parameters_from(values) == parameters_from({})
-    fields = set(RoseParameters.model_fields) - {'cameras'}
-    fields |= {f'cameras.camera.{name}' for name in CameraParameters.model_fields}
-    assert set(values) == fields
+    assert set(values) == set(every_name())
 
 
 def test_several_cameras_have_topics_of_their_own():
@@ -131,6 +134,12 @@ def test_an_unknown_name_is_refused_with_a_hint(name, hint):
         parameters_from({name: 'x'})
 
 
+@pytest.mark.parametrize('name', every_name())
+def test_no_parameter_takes_a_value_of_another_type(name):
+    with pytest.raises(ParameterError, match=name.replace('.', r'\.')):
+        parameters_from({name: [b'no type of any parameter']})
+
+
 def test_two_cameras_on_one_topic_are_refused():
     values = {
         'camera_names': ['a', 'b'],
@@ -218,6 +227,16 @@ def test_changes_are_checked_as_a_whole_and_refused_with_the_reason(make_server)
     [result] = node.set_parameters([Parameter('device', value='cpu')])
     assert result.successful
     assert server.read().device == 'cpu'
+
+
+def test_a_value_of_another_type_leaves_every_parameter_as_it_was(make_server):
+    node, server = make_server()
+    before = server.read()
+    for name in every_name():
+        [result] = node.set_parameters([Parameter(name, value=[b'1'])])
+        assert not result.successful, name
+        assert result.reason, name
+    assert server.read() == before
 
 
 def test_other_cameras_can_be_named_later(make_server):
