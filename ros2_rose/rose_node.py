@@ -44,7 +44,7 @@ from ros2_rose.segmenting import load_segmenter
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.transitions import refuse_illegal_transitions, transition
 from ros2_rose.undo_service import UndoService
-from ros2_rose.worker import ModelWorker
+from ros2_rose.worker import ModelState, ModelWorker
 from rose_model.checkpoint import check_folder
 from rose_model.errors import RoseError
 from rose_model.segmenter import find_device
@@ -94,6 +94,7 @@ class RoseNode(LifecycleNode):
         self._corrections = CorrectionsService(self)
         self._enable = EnableService(self, lambda: self.failure)
         self._refusal = ''
+        self._reported_state: ModelState | None = None
         self._reporter = Reporter(self, self._frame_services)
         refuse_illegal_transitions(self)
 
@@ -253,14 +254,21 @@ class RoseNode(LifecycleNode):
         return pipeline.offer(Frame(camera, stamp_ns, time.monotonic(), message))
 
     def _watch(self) -> None:
-        """A camera that fails or returns is reported at once, and a missing clock now and then."""
+        """A camera that fails or returns, and a model that is loaded or is not to be had, are
+        reported at once, and a missing clock now and then.
+        """
         if not self.get_clock().now().nanoseconds:  # only ROS time can stand at its beginning
             self.get_logger().warning(
                 'use_sim_time is set, but nobody publishes /clock: no image is ever too old.',
                 throttle_duration_sec=10.0,
             )
-        if self._cameras is not None and self._cameras.look():
+        is_other_camera = self._cameras is not None and self._cameras.look()
+        if is_other_camera or self._model_state is not self._reported_state:
             self._report()
+
+    @property
+    def _model_state(self) -> ModelState | None:
+        return None if self._pipeline is None else self._pipeline.worker.state
 
     def _publish_segments(self, message: SegmentArray) -> None:
         self._unless_shut_down(lambda: self._segments.publish(message))
@@ -284,6 +292,7 @@ class RoseNode(LifecycleNode):
         if self._retired is not None and self._retired.join(0.0):
             self._retired = None
             give_memory_back()
+        self._reported_state = self._model_state
         self._reporter.publish(self._pipeline, self._cameras, self._device, self.failure)
 
     def _start_timer(self, name: str, period_s: float, callback: Callable[[], None]) -> None:
