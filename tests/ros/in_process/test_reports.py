@@ -33,4 +33,6 @@ def test_a_model_that_cannot_be_loaded_is_told_at_once(ros, start_in_process):
     node = start_in_process(load=load, diagnostics_period_s=LONG_S)
     wait_until_heard(ros, node)
     gate.set()
-    ros.wait_for(lambda: 'no such disk' in ros.status.get('model', ('',))[0], 'the failure', SOON_S)
+    ros.wait_for(
+        lambda: 'no such disk' in ros.status.get('model', ('',))[0], 'the failure', SOON_S
+    )
