@@ -49,8 +49,8 @@ class Section:
     figures: Sequence[Figure]
 
 
-def report(name: str, sections: Mapping[str, Section]) -> None:
-    """Print the table and write ``results/NAME.json``, with the machine and the date."""
+def report(name: str, sections: Mapping[str, Section], folder: Path = RESULTS) -> None:
+    """Print the table and write ``NAME.json`` into the folder, with the machine and the date."""
     date = f'{datetime.now(UTC):%Y-%m-%d}'
     table = Table('scenario', 'figure', 'measured', 'goal', 'holds', title=f'{machine()}; {date}')
     for scenario, section in sections.items():
@@ -59,8 +59,8 @@ def report(name: str, sections: Mapping[str, Section]) -> None:
             value = f'{figure.value:.1f} {figure.unit}'.strip()
             table.add_row(scenario, figure.name, value, figure.goal, holds)
     Console().print(table)
-    RESULTS.mkdir(parents=True, exist_ok=True)
-    path = RESULTS / f'{name}.json'
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f'{name}.json'
     record = {
         'machine': machine(),
         'date': date,

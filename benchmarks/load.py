@@ -1,32 +1,37 @@
 """The node under load, around a model that takes a known time: one table, ``results/load.json``.
 
-``python -m benchmarks.load [stream overload flood cameras] [--short]``; 17 minutes for all four.
+``python -m benchmarks.load [stream overload flood cameras]``; 20 minutes for all four.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 
-from benchmarks.figures import Figure, Section, report
+from benchmarks.figures import RESULTS, Figure, Section, report
 from benchmarks.node_bench import Load, Outcome, running_node, stub_command
 from benchmarks.refine_clients import RefineClients
 
 HD, VGA, CAMVID = (1280, 720), (640, 480), (480, 360)
+WARM_UP_S = 10
 SIX = ('front', 'rear', 'left', 'right', 'front_left', 'front_right')
 
 
 def stream(seconds: float) -> list[Figure]:
-    """One camera of 1280x720 at 30 Hz, a model of 5 ms, ten minutes."""
+    """One camera of 1280x720 at 30 Hz, a model of 5 ms, ten minutes; what the node takes is that
+    of the worst 200 frames in a row.
+    """
     with running_node(stub_command(frame_ms=5)) as node:
+        node.play(Load(WARM_UP_S, 30, HD))
         outcome = node.play(Load(seconds, 30, HD))
-    outside_ms = [each - 5 for each in outcome.node_ms]
+    p50_ms, p99_ms = max(outcome.node_p50_ms) - 5, max(outcome.node_p99_ms) - 5
     return [
         Figure('processed', 100 * _share(outcome), '%', at_least=99),
-        Figure('in the node, outside the model, p50', outside_ms[0], 'ms', at_most=5),
-        Figure('in the node, outside the model, p99', outside_ms[1], 'ms', at_most=15),
+        Figure('in the node, outside the model, p50', p50_ms, 'ms', at_most=5),
+        Figure('in the node, outside the model, p99', p99_ms, 'ms', at_most=15),
         Figure('publishing to arrival, model included, p50', outcome.percentile_ms(50), 'ms'),
         Figure('publishing to arrival, model included, p99', outcome.percentile_ms(99), 'ms'),
         Figure('processor time of the node', _cpu(outcome), 'cores'),
@@ -126,14 +131,17 @@ def main() -> None:
     """Run the scenarios that the command line names."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('scenarios', nargs='*', choices=[*SCENARIOS, []], default=[])
-    parser.add_argument('--short', action='store_true', help='a tenth of the time; for a look')
+    parser.add_argument(
+        '--seconds', type=float, help='of each scenario, instead of its own length'
+    )
+    parser.add_argument('--out', type=Path, default=RESULTS, help='folder of load.json')
     given = parser.parse_args()
     sections = {}
     for name in given.scenarios or SCENARIOS:
         scenario, full_s = SCENARIOS[name]
-        seconds = full_s / 10 if given.short else full_s
+        seconds = given.seconds or full_s
         sections[name] = Section(seconds, scenario(seconds))
-    report('load_short' if given.short else 'load', sections)
+    report('load', sections, given.out)
 
 
 if __name__ == '__main__':

@@ -47,8 +47,9 @@ class Load:
 class Outcome:
     """What came of a load.  ``sent``, ``received``, ``processed``, ``unaccounted``: images by
     camera; the last is what no counter of the node knows.  ``latency_ms``: from the publishing of
-    an image to the arrival of its segments.  ``node_ms``: the node's own (p50, p99), from the
-    arrival of an image to the publishing of its segments.  ``samples`` of the node's process.
+    an image to the arrival of its segments.  ``node_p50_ms``, ``node_p99_ms``: the node's own,
+    from the arrival of an image to the publishing of its segments, of 200 frames at a time, one
+    value a report.  ``samples`` of the node's process.
     """
 
     sent: dict[str, int] = field(default_factory=dict)
@@ -56,7 +57,8 @@ class Outcome:
     processed: dict[str, int] = field(default_factory=dict)
     unaccounted: int = 0
     latency_ms: list[float] = field(default_factory=list)
-    node_ms: tuple[float, float] = (0.0, 0.0)
+    node_p50_ms: list[float] = field(default_factory=list)
+    node_p99_ms: list[float] = field(default_factory=list)
     samples: list[ProcessSample] = field(default_factory=list)
 
     def percentile_ms(self, percent: float) -> float:
@@ -72,6 +74,7 @@ class NodeBench:
         self._log = log
         self._status: dict[str, dict[str, str]] = {}
         self._arrivals: list[tuple[str, int, int]] = []
+        self._reports: list[dict[str, str]] = []
         rclpy.init()
         self.node = rclpy.create_node('bench')
         self._executor = SingleThreadedExecutor()
@@ -122,6 +125,7 @@ class NodeBench:
         """
         before = self._counts(load.cameras)
         self._arrivals.clear()
+        self._reports.clear()
         outcome = Outcome()
         next_sample_s = time.monotonic() + sample_s
 
@@ -153,8 +157,8 @@ class NodeBench:
             known = change['processed'] + change['dropped'] + change['rejected']
             outcome.unaccounted += abs(change['received'] - known)
         outcome.latency_ms = [(came - sent) / 1e6 for _, sent, came in self._arrivals]
-        output = self._status.get('output', {})
-        outcome.node_ms = float(output['latency_ms_p50']), float(output['latency_ms_p99'])
+        outcome.node_p50_ms = [float(report['latency_ms_p50']) for report in self._reports]
+        outcome.node_p99_ms = [float(report['latency_ms_p99']) for report in self._reports]
 
     def _settled_counts(self, cameras: Sequence[str]) -> dict[str, dict[str, int]]:
         """The counters once two reports in a row are equal."""
@@ -189,6 +193,8 @@ class NodeBench:
             name = status.name.removeprefix('rose: ')
             if name != 'model' or status.message == 'READY':
                 self._status[name] = {entry.key: entry.value for entry in status.values}
+            if name == 'output':
+                self._reports.append(self._status[name])
 
 
 @contextmanager

@@ -104,8 +104,12 @@ class FrameJob:
             return
         if not self._claim():
             return
-        if answer.accept is not None:
-            answer.accept()
+        try:
+            if answer.accept is not None:
+                answer.accept()
+        except Exception as error:  # it is claimed: nobody else would answer
+            self._on_answer(answer_for(error))
+            return
         self._on_answer(answer)
         if answer.accept is not None and answer.record is not None and self._publish is not None:
             self._publish(answer.record, segmenter)

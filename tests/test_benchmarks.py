@@ -6,8 +6,8 @@ import os
 import numpy as np
 import pytest
 
-from benchmarks import figures, soak
-from benchmarks.figures import Figure, Section
+from benchmarks import soak
+from benchmarks.figures import Figure, Section, report
 from benchmarks.process_sample import ProcessSample, sample_process
 from benchmarks.stub_node import StubSegmenter
 
@@ -27,11 +27,11 @@ def test_a_goal_holds_or_does_not(figure, goal, holds):
     assert (figure.goal, figure.holds) == (goal, holds)
 
 
-def test_a_report_is_a_table_and_a_file(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(figures, 'RESULTS', tmp_path)
-    figures.report('x', {'stream': Section(60, [Figure('rate', 29.5, 'Hz', at_least=30)])})
+def test_a_report_is_a_table_and_a_file(tmp_path, capsys):
+    sections = {'stream': Section(60, [Figure('rate', 29.5, 'Hz', at_least=30)])}
+    report('x', sections, tmp_path / 'new')
     assert 'NO' in capsys.readouterr().out
-    record = json.loads((tmp_path / 'x.json').read_text())
+    record = json.loads((tmp_path / 'new' / 'x.json').read_text())
     [figure] = record['scenarios']['stream']['figures']
     assert (figure['value'], figure['at_least'], figure['at_most']) == (29.5, 30, None)
     assert record['machine']
