@@ -64,8 +64,8 @@ def flood(seconds: float) -> list[Figure]:
     rate = _rate(outcome, seconds) / _rate(alone, min(seconds, 30))
     return [
         Figure('requests answered', 100 * answers.answered / answers.sent, '%', at_least=100),
-        Figure('requests', answers.sent / seconds, '1/s'),
-        Figure('of them corrected', answers.succeeded / seconds, '1/s', at_least=1),
+        Figure('requests', answers.sent / answers.seconds, '1/s'),
+        Figure('of them corrected', answers.succeeded / answers.seconds, '1/s', at_least=1),
         Figure('BUSY after, p99', float(np.percentile(busy_ms, 99)), 'ms', at_most=50),
         Figure('rate of the stream, of that alone', 100 * rate, '%', at_least=90),
         *_account(outcome),
