@@ -29,7 +29,7 @@ IN_PREFIX := PATH="$(PREFIX)/bin:$$PATH" AMENT_PREFIX_PATH="$(PREFIX)" CMAKE_PRE
 # for a new installation.
 SOURCE_FOLDERS := $(shell find rose_model ros2_rose launch config -type d -not -name __pycache__)
 
-.PHONY: help setup demo test test-model test-ros lint format lock clean distclean
+.PHONY: help setup demo test test-model test-ros bench lint format lock clean distclean
 
 help:
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -69,6 +69,9 @@ test-model: setup ## the tests of rose_model alone
 
 test-ros: setup ## the tests of the node over real ROS 2
 	@$(BIN)/python -m pytest tests/ros
+
+bench: setup ## how many times faster than what; on an otherwise idle machine
+	@$(BIN)/python -m benchmarks.ratios
 
 # The types are those of Jazzy's rclpy; Kilted's has type parameters where Jazzy's has none.
 lint: setup ## ruff and mypy

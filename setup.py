@@ -39,6 +39,8 @@ setup(
     # Where the ROS package has them, too: the definitions of what `rose bag` writes.
     data_files=[('share/ros2_rose/msg', sorted(str(p) for p in Path('msg').glob('*.msg')))],
     install_requires=requirements('model'),
-    extras_require={name: requirements(name) for name in ('distributed', 'ray')},
+    extras_require={
+        name: requirements(name) for name in ('distributed', 'onnx', 'quantise', 'ray')
+    },
     entry_points={'console_scripts': ['rose = rose_model.cli.main:app']},
 )
