@@ -56,4 +56,4 @@ def give_memory_back() -> None:
 
 def _uses_cuda() -> bool:
     """Whether this process has begun to; only to ask for memory would begin it."""
-    return bool(torch.cuda.is_initialized())  # type: ignore[no-untyped-call]
+    return bool(torch.cuda.is_initialized())

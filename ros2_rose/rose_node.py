@@ -46,8 +46,8 @@ from ros2_rose.transitions import refuse_illegal_transitions, transition
 from ros2_rose.undo_service import UndoService
 from ros2_rose.worker import ModelState, ModelWorker
 from rose_model.checkpoint import check_folder
+from rose_model.device import find_device
 from rose_model.errors import RoseError
-from rose_model.segmenter import find_device
 
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work

@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, Qwen2ForCausalLM
+from transformers import Qwen2ForCausalLM
 
+from rose_model.cuda_graph import CudaGraph
 from rose_model.instructions import CategoryPrompt
+from rose_model.prefix_cache import PrefixCache, run_prefix
 
 IGNORE = -100
+_SMALLEST_BATCH = 8
 MAX_NAME_CHARACTERS = 64
 
 
@@ -49,7 +52,9 @@ class CategoryDecoder:
     """Greedy generation of N names in one batch.
 
     What stands before the embedding is the same for every name: it is run once, here, and its keys
-    and values are shared.  All rows have the same length, so there is no padding and no mask.
+    and values are shared.  All rows have the same length, so there is no padding.  On a GPU each
+    pass is replayed as a CUDA graph; N is rounded up to a power of two there, so that few are
+    recorded.
     """
 
     def __init__(
@@ -58,11 +63,11 @@ class CategoryDecoder:
         self._model = language_model
         self._prompt = prompt
         self._max_new_tokens = max_new_tokens
+        self._batches: dict[int, _Batch] = {}
         device = language_model.lm_head.weight.device
+        self._is_graphed = device.type == 'cuda'
         with torch.inference_mode():
-            before = torch.tensor([prompt.before], device=device)
-            self._prefix = DynamicCache(config=language_model.config)
-            language_model.model(input_ids=before, past_key_values=self._prefix, use_cache=True)
+            self._prefix = run_prefix(language_model.model, prompt.before, device)
             after = torch.tensor([prompt.after], device=device)
             self._after = language_model.model.embed_tokens(after)
 
@@ -72,30 +77,103 @@ class CategoryDecoder:
         count = len(category_embedding)
         if count == 0:
             return DecodedNames([], category_embedding.new_zeros(0))
-        cache = copy.deepcopy(self._prefix)
-        cache.batch_repeat_interleave(count)
-        after = self._after.expand(count, -1, -1)
-        embeds = torch.cat((category_embedding[:, None].to(after.dtype), after), dim=1)
-        ids: list[Tensor] = []
-        log_probability = torch.zeros(count, device=embeds.device)
-        lengths = torch.zeros(count, device=embeds.device)
-        is_open = torch.ones(count, dtype=torch.bool, device=embeds.device)
-        for _ in range(self._max_new_tokens):
-            output = self._model.model(inputs_embeds=embeds, past_key_values=cache, use_cache=True)
-            logits = self._model.lm_head(output.last_hidden_state[:, -1]).float()
-            best, token = logits.log_softmax(-1).max(-1)
-            log_probability += best * is_open
-            lengths += is_open
-            ids.append(torch.where(is_open, token, self._prompt.end))
-            is_open = is_open & (token != self._prompt.end)
-            if not is_open.any():
+        batch = self._batch(count)
+        batch.start(category_embedding)
+        for step in range(self._max_new_tokens):
+            batch.passes[step]()
+            if not batch.is_open.any():  # one scalar a step is all that the host waits for
                 break
-            embeds = self._model.model.embed_tokens(ids[-1])[:, None]
-        rows: list[list[int]] = torch.stack(ids, dim=1).tolist()
-        names = [
-            row[: row.index(self._prompt.end)] if self._prompt.end in row else row for row in rows
-        ]
-        return DecodedNames(names, (log_probability / lengths).exp())
+        return self._read(batch, count, step + 1)
+
+    def _batch(self, count: int) -> _Batch:
+        if not self._is_graphed:
+            return self._new_batch(count)
+        size = max(_SMALLEST_BATCH, 1 << (count - 1).bit_length())
+        if size not in self._batches:
+            self._batches[size] = self._new_batch(size)
+        return self._batches[size]
+
+    def _new_batch(self, size: int) -> _Batch:
+        return _Batch(
+            self._model, self._prefix, self._after, self._prompt.end, size, self._max_new_tokens
+        )
+
+    def _read(self, batch: _Batch, count: int, steps: int) -> DecodedNames:
+        """One copy to the host: ids, and the bits of the scores behind them."""
+        scores = (batch.log_probability / batch.lengths).exp()[:count]
+        ids = batch.ids[:count, :steps]
+        packed = torch.cat((ids, scores.view(torch.int32)[:, None]), dim=1).cpu()
+        end = self._prompt.end
+        rows: list[list[int]] = packed[:, :-1].tolist()
+        names = [row[: row.index(end)] if end in row else row for row in rows]
+        return DecodedNames(names, packed[:, -1].contiguous().view(torch.float32))
+
+
+class _Batch:
+    """The memory of ``size`` names that are being generated, and the ``passes`` over it: first
+    over the prompts, then over one token more each.
+    """
+
+    def __init__(
+        self,
+        model: Qwen2ForCausalLM,
+        prefix: Sequence[tuple[Tensor, Tensor]],
+        after: Tensor,
+        end: int,
+        size: int,
+        max_new_tokens: int,
+    ) -> None:
+        device = after.device
+        self._model, self._end = model, end
+        self._before, self._after = prefix[0][0].shape[2], after.shape[1] + 1
+        length = self._before + self._after + max_new_tokens
+        self._cache = PrefixCache(prefix, size, length)
+        self._embeds = torch.cat((torch.zeros_like(after[:, :1]), after), 1).repeat(size, 1, 1)
+        self._mask = _causal_mask(self._after, self._before).to(device)
+        self.ids = torch.empty(size, max_new_tokens, dtype=torch.int32, device=device)
+        self.log_probability = torch.empty(size, device=device)
+        self.lengths = torch.empty(size, device=device)
+        self.is_open = torch.empty(size, dtype=torch.bool, device=device)
+        work = [partial(self._pass, step) for step in range(max_new_tokens)]
+        self.passes: list[Callable[[], None]] = (
+            [CudaGraph(step) for step in work] if after.is_cuda else [*work]
+        )
+
+    def start(self, category_embedding: Tensor) -> None:
+        """Begin with the embeddings ``[N, D]``; rows behind them are closed."""
+        count = len(category_embedding)
+        self._embeds[:count, 0] = category_embedding
+        self.log_probability.zero_()
+        self.lengths.zero_()
+        self.is_open.zero_()
+        self.is_open[:count] = True
+
+    def _pass(self, step: int) -> None:
+        """Choose the token ``step`` of every name."""
+        if step == 0:
+            self._cache.rewind(self._before)
+            embeds, mask = self._embeds, self._mask
+        else:
+            self._cache.rewind(self._before + self._after + step - 1)
+            embeds, mask = self._model.model.embed_tokens(self.ids[:, step - 1, None]), None
+        output = self._model.model(
+            inputs_embeds=embeds,
+            attention_mask={'full_attention': mask},
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        logits = self._model.lm_head(output.last_hidden_state[:, -1]).float()
+        best, token = logits.log_softmax(-1).max(-1)
+        self.log_probability += best * self.is_open
+        self.lengths += self.is_open
+        self.ids[:, step] = torch.where(self.is_open, token, self._end)
+        self.is_open &= token != self._end
+
+
+def _causal_mask(tokens: int, before: int) -> Tensor:
+    """Which of ``before + tokens`` the last ``tokens`` see: bool ``[1, 1, T, before + T]``."""
+    seen = torch.ones(tokens, before + tokens, dtype=torch.bool)
+    return seen.tril(diagonal=before)[None, None]
 
 
 def category_loss(

@@ -17,16 +17,17 @@ from rose_model.candidates import check_candidates
 from rose_model.category_decoder import printable
 from rose_model.checkpoint import Pretrained, load_pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
+from rose_model.cuda_graph import GraphedFunction
+from rose_model.device import SideStream, find_device, find_dtype, refuse_eager_half, stage
 from rose_model.errors import (
     ConfigError,
-    ModelOutputError,
     NotUnderstoodError,
     RefinementRejectedError,
     TextTooLongError,
 )
 from rose_model.instructions import ALL_REGIONS, REFERRINGS, Prompter
 from rose_model.patch_decoder import PatchDecoder, PatchReadings
-from rose_model.patch_filter import select_patches
+from rose_model.patch_filter import best_patch, select_patches
 from rose_model.preprocess import make_views, normalise_lmm, normalise_sam, squash_mask
 from rose_model.records import (
     FrameContext,
@@ -57,7 +58,10 @@ class RoseSegmenter:
     """A loaded ROSE model.  Not thread-safe: one thread owns it."""
 
     def __init__(self, pretrained: Pretrained, patch_filter: PatchFilterConfig) -> None:
+        refuse_eager_half(pretrained.rose)
         self._rose = pretrained.rose
+        self._encode = GraphedFunction(self._rose.perception.encode)
+        self._beside = SideStream(self._rose.device)
         self._tokenizer = pretrained.tokenizer
         self._hash = pretrained.weights_hash
         self._patch_filter = patch_filter
@@ -71,20 +75,21 @@ class RoseSegmenter:
         model: str | Path = 'nano',
         *,
         device: str = 'auto',
+        precision: str = 'auto',
         min_objectness: float | None = None,
         max_segments: int | None = None,
     ) -> RoseSegmenter:
         """Load a ROSE folder, or a model shipped with the package by its name.
 
-        ``device``: ``'auto'`` takes CUDA where there is one; weights are bfloat16 there, float32
-        on a CPU. ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
+        ``device``: ``'auto'`` takes CUDA where there is one.  ``precision``: ``'fp32'``,
+        ``'bf16'``, ``'fp16'`` on a GPU; ``'auto'`` is bf16 on a GPU and fp32 on a CPU.
+        ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
 
         Raises:
             CheckpointError, ConfigError: the folder or a value is not usable.
         """
         place = find_device(device)
-        dtype = torch.bfloat16 if place.type == 'cuda' else torch.float32
-        pretrained = load_pretrained(model, place, dtype)
+        pretrained = load_pretrained(model, place, find_dtype(precision, place))
         changes = {'min_objectness': min_objectness, 'max_segments': max_segments}
         given = {name: value for name, value in changes.items() if value is not None}
         try:
@@ -125,6 +130,7 @@ class RoseSegmenter:
             ImageError: the array is no such image.
             TextEmptyError, TextTooLongError, InvalidRequestError: instruction or candidates are
             not usable.
+            ModelOutputError: what the model gives is not finite.
         """
         sentence = ALL_REGIONS if instruction is None else check_text(instruction, 'instruction')
         names = check_candidates(candidates)
@@ -163,9 +169,9 @@ class RoseSegmenter:
         self._check_length(sentence)
         context = self._see(image)
         readings = self._perceive(context, sentence, None)
-        best = readings.objectness.argmax(0, keepdim=True)
+        best, objectness = best_patch(readings.objectness)
         frame = Segmentation((), context.geometry.original_size, sentence, context)
-        if readings.objectness[best] < MIN_SINGLE_OBJECTNESS:
+        if objectness < MIN_SINGLE_OBJECTNESS:
             return frame
         segments = self._decoder.decode(readings, best, context).segments
         return frame.with_segments(tuple(replace(segment, id='1') for segment in segments))
@@ -183,7 +189,7 @@ class RoseSegmenter:
         pixels = self._pixels(self._see(image), None)
         perception = self._rose.perception
         ids = perception.respond(
-            perception.encode(pixels),
+            self._encode(pixels),
             self._prompter.perception(ALL_REGIONS),
             self._prompter.category().end,
             MAX_RESPONSE_TOKENS,
@@ -221,12 +227,11 @@ class RoseSegmenter:
             mask = squash_mask(full, self.config.vision.input_size)
             given = given_logits(full, context.geometry, self.config.sam)
         readings = self._perceive(context, request.instruction, mask)
-        objectness = readings.objectness
-        best = torch.where(allowed.to(objectness.device), objectness, -1.0).argmax(0, keepdim=True)
-        if request.case is RefinementCase.MISSED and objectness[best] < MIN_SINGLE_OBJECTNESS:
+        best, objectness = best_patch(readings.objectness, stage(allowed, self._rose.device))
+        if request.case is RefinementCase.MISSED and objectness < MIN_SINGLE_OBJECTNESS:
             raise NotUnderstoodError(
                 f'Nothing in the image answers to {text.strip()!r} '
-                f'(best objectness {float(objectness[best]):.3f}); add a point, or other words.'
+                f'(best objectness {objectness:.3f}); add a point, or other words.'
             )
         answers = self._decoder.decode(readings, best, context, given=given).segments
         if not answers:
@@ -275,52 +280,25 @@ class RoseSegmenter:
         if isinstance(image, FrameContext):
             return image
         views = make_views(image, self.config)
-        sam_pixels = views.sam_pixels[None].to(self._rose.device)
-        image_embeddings = self._rose.sam.encode(
-            normalise_sam(sam_pixels, self.config.sam.input_size).to(self._rose.dtype)
-        )
+        sam_pixels = stage(views.sam_pixels[None], self._rose.device)
+        with self._beside.fork():  # the language model does not wait for it
+            image_embeddings = self._rose.sam.encode(
+                normalise_sam(sam_pixels, self.config.sam.input_size).to(self._rose.dtype)
+            )
         return FrameContext(views.lmm_pixels, image_embeddings, views.geometry)
 
     def _pixels(self, context: FrameContext, mask: Tensor | None) -> Tensor:
-        pixels = context.lmm_pixels[None].to(self._rose.device)
+        pixels = stage(context.lmm_pixels[None], self._rose.device)
         return normalise_lmm(pixels, None if mask is None else mask[None]).to(self._rose.dtype)
 
     def _perceive(
         self, context: FrameContext, instruction: str, mask: Tensor | None
     ) -> PatchReadings:
-        """What the patches of one frame answer to an instruction.
-
-        Raises:
-            ModelOutputError: their objectness is not finite.
-        """
+        """What the patches of one frame answer to an instruction."""
         prompt = self._prompter.perception(instruction)
-        perceived = self._rose.perception(self._pixels(context, mask), [prompt])
-        embedding = perceived.object_embedding[0]
+        patches = self._encode(self._pixels(context, mask))
+        embedding = self._rose.perception.read(patches, [prompt]).object_embedding[0]
+        self._beside.join(context.image_embeddings)
         logit = self._rose.patch_analyzer.objectness_logit(embedding).float()
-        if not logit.isfinite().all():  # such patches would fall away one by one, unseen
-            raise ModelOutputError(
-                f'The objectness of {int((~logit.isfinite()).sum())} of {len(logit)} patches is '
-                'not finite; the weights or the precision do not fit this device.'
-            )
-        return PatchReadings(embedding, logit.sigmoid())
-
-
-def find_device(device: str) -> torch.device:
-    """The device of that name.
-
-    Raises:
-        ConfigError: there is no such device here.
-    """
-    if device == 'auto':
-        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
-    try:
-        place = torch.device(device)
-    except RuntimeError as error:
-        raise ConfigError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from error
-    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if place.type not in {'cpu', 'cuda'} or (place.type == 'cuda' and (place.index or 0) >= gpus):
-        raise ConfigError(
-            f"device {device!r} is not available here, where PyTorch sees {gpus} GPUs; use 'auto' "
-            "or 'cpu'."
-        )
-    return place
+        # an infinite one would pass for a sure patch
+        return PatchReadings(embedding, torch.where(logit.isfinite(), logit.sigmoid(), math.nan))

@@ -1,0 +1,70 @@
+"""Work of fixed shapes that is launched as one: a CUDA graph in place of hundreds of launches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+
+class CudaGraph:
+    """``work`` without arguments and results: it reads and writes tensors that stay where they
+    are, and nothing of what it does depends on their values.
+
+    The first call carries it out as it is, which also warms it up, and records it; later ones
+    replay the record.
+    """
+
+    def __init__(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._graph: torch.cuda.CUDAGraph | None = None
+
+    def __call__(self) -> None:
+        """Carry the work out, on the current stream."""
+        if self._graph is not None:
+            self._graph.replay()
+            return
+        # Libraries that choose their kernels at first use would break a recording.
+        side = torch.cuda.Stream()
+        side.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(side):
+            self._work()
+        torch.cuda.current_stream().wait_stream(side)
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph):
+            self._work()
+        self._graph = graph
+
+
+class GraphedFunction:
+    """A function of one tensor, replayed as a CUDA graph for the first shape that it sees.
+
+    Other shapes, and tensors that are not on a GPU, are computed as they are.  The result is a
+    copy: the next call does not change it.
+    """
+
+    def __init__(self, function: Callable[[Tensor], Tensor]) -> None:
+        self._function = function
+        self._input: Tensor | None = None
+        self._output: Tensor | None = None
+        self._graph = CudaGraph(self._run)
+
+    def __call__(self, tensor: Tensor) -> Tensor:
+        """``function(tensor)``."""
+        if not tensor.is_cuda:
+            return self._function(tensor)
+        if self._input is None:
+            self._input = tensor.clone()
+        elif self._input.shape == tensor.shape and self._input.dtype == tensor.dtype:
+            self._input.copy_(tensor)
+        else:
+            return self._function(tensor)
+        self._graph()
+        if self._output is None:
+            raise RuntimeError('The function gave no tensor.')
+        return self._output.clone()
+
+    def _run(self) -> None:
+        if self._input is not None:
+            self._output = self._function(self._input)

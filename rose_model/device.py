@@ -1,0 +1,103 @@
+"""Where a model runs, and in which precision."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor
+
+from rose_model.errors import ConfigError
+from rose_model.rose import Rose
+
+Precision = Literal['auto', 'bf16', 'fp16', 'fp32']
+_DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16, 'fp32': torch.float32}
+
+
+def find_device(device: str) -> torch.device:
+    """The device of that name.
+
+    Raises:
+        ConfigError: there is no such device here.
+    """
+    if device == 'auto':
+        return torch.device('cuda' if torch.cuda.is_available() else 'cpu')
+    try:
+        place = torch.device(device)
+    except RuntimeError as error:
+        raise ConfigError(f"device must be 'auto', 'cpu' or 'cuda', got {device!r}.") from error
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if place.type not in {'cpu', 'cuda'} or (place.type == 'cuda' and (place.index or 0) >= gpus):
+        raise ConfigError(
+            f"device {device!r} is not available here, where PyTorch sees {gpus} GPUs; use 'auto' "
+            "or 'cpu'."
+        )
+    return place
+
+
+def find_dtype(precision: str, device: torch.device) -> torch.dtype:
+    """The floating-point type of a precision; ``'auto'`` is bf16 on a GPU, fp32 on a CPU.
+
+    Raises:
+        ConfigError: there is no such precision, or not on this device.
+    """
+    if precision not in get_args(Precision):
+        raise ConfigError(
+            f'precision must be one of {", ".join(get_args(Precision))}, got {precision!r}.'
+        )
+    if precision == 'auto':
+        return torch.bfloat16 if device.type == 'cuda' else torch.float32
+    if precision == 'fp16' and device.type == 'cpu':
+        raise ConfigError('precision fp16 is for GPUs; use bf16 or fp32 on a CPU.')
+    return _DTYPES[precision]
+
+
+def refuse_eager_half(rose: Rose) -> None:
+    """Refuse attention that is computed step by step in half precision: scores of Qwen2 overflow
+    fp16 there and lose their order in bf16 (transformers#33317).
+
+    Raises:
+        ConfigError: names the part.
+    """
+    if rose.dtype == torch.float32:
+        return
+    parts = {
+        'the language model': rose.perception.language_model,
+        'the vision tower': rose.perception.vision_tower.siglip,
+        'the text tower': rose.text_tower.siglip,
+    }
+    for name, part in parts.items():
+        implementation = part.config._attn_implementation
+        if implementation == 'eager':
+            raise ConfigError(
+                f'Attention of {name} is eager in {rose.dtype}, which gives wrong results; call '
+                "set_attn_implementation('sdpa'), or use precision fp32."
+            )
+
+
+def stage(tensor: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host on the device; the host does not wait for the copy."""
+    if device.type != 'cuda':
+        return tensor.to(device)
+    return tensor.pin_memory().to(device, non_blocking=True)
+
+
+class SideStream:
+    """A second line of work on a GPU, beside the current one; on a CPU there is only one."""
+
+    def __init__(self, device: torch.device) -> None:
+        self._stream = torch.cuda.Stream(device) if device.type == 'cuda' else None
+
+    def fork(self) -> AbstractContextManager[object]:
+        """What is begun inside waits for what was begun before, and for nothing later."""
+        if self._stream is None:
+            return nullcontext()
+        self._stream.wait_stream(torch.cuda.current_stream())
+        return torch.cuda.stream(self._stream)
+
+    def join(self, tensor: Tensor) -> None:
+        """What is begun from now on may use a tensor that was made inside."""
+        if self._stream is not None:
+            torch.cuda.current_stream().wait_stream(self._stream)
+            tensor.record_stream(torch.cuda.current_stream())
