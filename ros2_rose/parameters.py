@@ -129,6 +129,11 @@ class RoseParameters(_Frozen):
         pattern=_DEVICE,
         description='auto, cpu, cuda or cuda:N; auto takes a GPU if there is one.',
     )
+    precision: str = Field(
+        'auto',
+        pattern=r'^(auto|bf16|fp16|fp32)$',
+        description='auto, bf16, fp16 or fp32; auto is bf16 on a GPU and fp32 on a CPU.',
+    )
     num_threads: int = Field(
         0, ge=0, le=1024, description='CPU threads of the model; 0: one for each core.'
     )

@@ -46,7 +46,7 @@ from ros2_rose.transitions import refuse_illegal_transitions, transition
 from ros2_rose.undo_service import UndoService
 from ros2_rose.worker import ModelState, ModelWorker
 from rose_model.checkpoint import check_folder
-from rose_model.device import find_device
+from rose_model.device import find_device, find_dtype
 from rose_model.errors import RoseError
 
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
@@ -132,7 +132,8 @@ class RoseNode(LifecycleNode):
             check_log_folder(parameters.correction_log)
             limit = TokenLimit(parameters.model)
             limit.check(parameters)
-            device = str(find_device(parameters.device))
+            device = find_device(parameters.device)
+            find_dtype(parameters.precision, device)
         except (ParameterError, RoseError) as error:
             self._refusal = str(error)
             self.get_logger().error(one_line(f'Cannot be configured. {error}'))
@@ -150,7 +151,7 @@ class RoseNode(LifecycleNode):
             self.get_logger(),
             self._load,
         )
-        self._device = device
+        self._device = str(device)
         self._pipeline.worker.start(after=self._retired)
         self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
         self._report()

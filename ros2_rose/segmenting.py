@@ -30,6 +30,7 @@ def load_segmenter(parameters: RoseParameters) -> Segmenter:
     return RoseSegmenter.from_pretrained(
         parameters.model,
         device=parameters.device,
+        precision=parameters.precision,
         min_objectness=parameters.min_objectness or None,
         max_segments=parameters.max_segments or None,
     )
