@@ -110,7 +110,7 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
     rose.requires_grad_(False).eval()
     digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     return Pretrained(
-        rose.to(device=device, dtype=dtype),
+        rose.cast(dtype).to(device),
         RoseTokenizer.load(folder / TOKENIZER_FILE),
         RoseTokenizer.load(folder / config.text.tokenizer),
         digest,

@@ -46,6 +46,25 @@ def test_tied_embeddings_are_stored_once_and_stay_tied(
     assert rose_0_5b().language.tied_embeddings
 
 
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float16])
+def test_half_precision_leaves_the_tables_of_positions_alone(
+    rose: Rose, rose_folder: Path, dtype: torch.dtype
+) -> None:
+    """Frequencies were rounded to bf16, so that the angle of token 2,000 was wrong by 2.3 radians,
+    and SAM's table of bf16 could not be multiplied with its grid.
+    """
+    loaded = load_pretrained(rose_folder, CPU, dtype).rose
+    assert {parameter.dtype for parameter in loaded.parameters()} == {dtype}
+    tables = {name: table for name, table in rose.named_buffers() if table.is_floating_point()}
+    assert {'inv_freq', 'positional_encoding_gaussian_matrix'} <= {
+        name.rpartition('.')[2] for name in tables
+    }
+    for name, table in tables.items():
+        kept = loaded.get_buffer(name)
+        assert kept.dtype == torch.float32
+        assert torch.equal(kept, table), name
+
+
 def test_an_unknown_name_lists_the_shipped_models() -> None:
     with pytest.raises(CheckpointError, match=r'one of: .*nano'):
         find_folder('no_such_model')
