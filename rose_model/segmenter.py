@@ -29,6 +29,7 @@ from rose_model.instructions import ALL_REGIONS, REFERRINGS, Prompter
 from rose_model.patch_decoder import PatchDecoder, PatchReadings
 from rose_model.patch_filter import best_patch, select_patches
 from rose_model.preprocess import make_views, normalise_lmm, normalise_sam, squash_mask
+from rose_model.quantise import check_quantisation, quantise_language_model
 from rose_model.records import (
     FrameContext,
     PointHint,
@@ -76,6 +77,7 @@ class RoseSegmenter:
         *,
         device: str = 'auto',
         precision: str = 'auto',
+        quantise: str = 'none',
         min_objectness: float | None = None,
         max_segments: int | None = None,
     ) -> RoseSegmenter:
@@ -83,13 +85,16 @@ class RoseSegmenter:
 
         ``device``: ``'auto'`` takes CUDA where there is one.  ``precision``: ``'fp32'``,
         ``'bf16'``, ``'fp16'`` on a GPU; ``'auto'`` is bf16 on a GPU and fp32 on a CPU.
-        ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
+        ``quantise``: ``'int8'`` or ``'int4'`` weights of the language model; int4 computes in
+        bf16.  ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
 
         Raises:
             CheckpointError, ConfigError: the folder or a value is not usable.
         """
+        check_quantisation(quantise)
         place = find_device(device)
         pretrained = load_pretrained(model, place, find_dtype(precision, place))
+        quantise_language_model(pretrained.rose, quantise)
         changes = {'min_objectness': min_objectness, 'max_segments': max_segments}
         given = {name: value for name, value in changes.items() if value is not None}
         try:

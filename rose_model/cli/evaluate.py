@@ -67,6 +67,10 @@ def evaluate(
     crowded: Annotated[
         bool, typer.Option('--crowded', help='Streets with 9 to 14 things instead of 2 to 8.')
     ] = False,
+    precision: Annotated[str, typer.Option(help='fp32, bf16, fp16 or auto.')] = 'auto',
+    quantise: Annotated[
+        str, typer.Option(help='none, or int8 or int4 weights of the language model.')
+    ] = 'none',
     json_file: Annotated[
         Path | None, typer.Option('--json', help='Write the figures here too.')
     ] = None,
@@ -76,7 +80,7 @@ def evaluate(
         raise ConfigError(f'{json_file.parent} is not a folder; make it, or name another file.')
     task = Task(data, root, split or _DEFAULT_SPLITS[data], scenes, crowded)
     check(task)
-    segmenter = RoseSegmenter.from_pretrained(preset)
+    segmenter = RoseSegmenter.from_pretrained(preset, precision=precision, quantise=quantise)
     begin = time.monotonic()
     figures, details = _measure(task, segmenter)
     record = {
@@ -84,6 +88,8 @@ def evaluate(
         'data': data.value,
         'split': task.split,
         'is_crowded': crowded,
+        'precision': precision,
+        'quantise': quantise,
         **figures_record(figures),
         **details,
         **conditions_record(segmenter.config, time.monotonic() - begin),

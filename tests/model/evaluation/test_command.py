@@ -30,8 +30,8 @@ class Loaded:
     name, config = 'tiny@00000000', nano()
 
     @staticmethod
-    def from_pretrained(preset: str) -> Loaded:
-        assert preset == 'nano'
+    def from_pretrained(preset: str, *, precision: str, quantise: str) -> Loaded:
+        assert (preset, precision, quantise) == ('nano', 'auto', 'int8')
         return Loaded()
 
 
@@ -51,13 +51,14 @@ def test_the_command_writes_a_flat_record_and_prints_a_table(tmp_path, monkeypat
     monkeypatch.setattr(command, 'RoseSegmenter', Loaded)
     monkeypatch.setattr(command.streets, 'evaluate_streets', measured)
     file = tmp_path / 'eval.json'
-    result = CliRunner().invoke(app, ['--scenes', '2', '--json', str(file)])
+    result = CliRunner().invoke(app, ['--scenes', '2', '--quantise', 'int8', '--json', str(file)])
     assert result.exit_code == 0, result.output
     assert '50.0 %' in result.stdout
     record = json.loads(file.read_text())
     assert numbers == [1_000_000, 1_000_001]
     assert (record['ap50'], record['ap50_ci']) == (0.5, [0.4, 0.6])
     assert record['refer_ciou'] is None
+    assert (record['precision'], record['quantise']) == ('auto', 'int8')
     assert record['counts'] == {'ap50': 9, 'count_mae': 9, 'refer_ciou': 0}
     assert (record['model'], record['data'], record['split']) == (Loaded.name, 'streets', 'test')
     assert record['images'] == record['scenes']['scenes'] == 2
