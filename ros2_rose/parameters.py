@@ -134,6 +134,12 @@ class RoseParameters(_Frozen):
         pattern=r'^(auto|bf16|fp16|fp32)$',
         description='auto, bf16, fp16 or fp32; auto is bf16 on a GPU and fp32 on a CPU.',
     )
+    quantise: str = Field(
+        'none',
+        pattern=r'^(none|int8|int4)$',
+        description='none, int8 or int4: weights of the language model in fewer bits take less '
+        'memory; needs torchao.  int4 computes in bf16.',
+    )
     num_threads: int = Field(
         0, ge=0, le=1024, description='CPU threads of the model; 0: one for each core.'
     )

@@ -48,6 +48,7 @@ from ros2_rose.worker import ModelState, ModelWorker
 from rose_model.checkpoint import check_folder
 from rose_model.device import find_device, find_dtype
 from rose_model.errors import RoseError
+from rose_model.quantise import check_quantisation
 
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
@@ -133,7 +134,8 @@ class RoseNode(LifecycleNode):
             limit = TokenLimit(parameters.model)
             limit.check(parameters)
             device = find_device(parameters.device)
-            find_dtype(parameters.precision, device)
+            dtype = find_dtype(parameters.precision, device)
+            check_quantisation(parameters.quantise, dtype)
         except (ParameterError, RoseError) as error:
             self._refusal = str(error)
             self.get_logger().error(one_line(f'Cannot be configured. {error}'))

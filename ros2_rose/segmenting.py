@@ -31,6 +31,7 @@ def load_segmenter(parameters: RoseParameters) -> Segmenter:
         parameters.model,
         device=parameters.device,
         precision=parameters.precision,
+        quantise=parameters.quantise,
         min_objectness=parameters.min_objectness or None,
         max_segments=parameters.max_segments or None,
     )

@@ -24,16 +24,19 @@ the kernels of CPUs and of GPUs know it.
 """
 
 
-def check_quantisation(quantise: str) -> None:
+def check_quantisation(quantise: str, dtype: torch.dtype) -> None:
     """Refuse what is no way to store weights, or cannot be done here, before a model is loaded.
 
     Raises:
-        ConfigError: the value is unknown, or torchao is not installed.
+        ConfigError: the value is unknown, does not go together with the model's type ``dtype``, or
+        torchao is not installed.
     """
     if quantise not in get_args(Quantisation):
         raise ConfigError(
             f'quantise must be one of {", ".join(get_args(Quantisation))}, got {quantise!r}.'
         )
+    if quantise == 'int4' and dtype != torch.bfloat16:  # CPUs have a kernel for fp32, a slow one
+        raise ConfigError(f"quantise int4 computes in bf16, got {dtype}; use precision 'bf16'.")
     if quantise != 'none':
         _import_torchao()
 
@@ -46,21 +49,20 @@ def quantise_language_model(rose: Rose, quantise: str) -> None:
     of a GPU.  It can neither be trained nor saved any more.
 
     Raises:
-        ConfigError: as ``check_quantisation``; or int4 does not fit the model's widths or its
-        precision.
+        ConfigError: as ``check_quantisation``; or int4 does not fit the model's widths.
     """
-    check_quantisation(quantise)
+    check_quantisation(quantise, rose.dtype)
     if quantise == 'none':
         return
     from torchao.quantization import quantize_
 
     layers = rose.perception.language_model.model.layers
     if quantise == 'int4':
-        _check_int4(layers, rose)
+        _check_widths(layers)
     quantize_(layers, _config(quantise, rose.device))
 
 
-def _check_int4(layers: nn.Module, rose: Rose) -> None:
+def _check_widths(layers: nn.Module) -> None:
     """A layer that does not fit torchao would leave out, and say nothing."""
     for name, layer in layers.named_modules():
         if isinstance(layer, nn.Linear) and layer.in_features % _GROUP:
@@ -68,8 +70,6 @@ def _check_int4(layers: nn.Module, rose: Rose) -> None:
                 f'int4 needs widths that are multiples of {_GROUP}, layer {name} has '
                 f"{layer.in_features} inputs; use quantise 'int8'."
             )
-    if rose.dtype != torch.bfloat16:  # CPUs have a kernel for fp32, too, but a slow one
-        raise ConfigError(f"int4 computes in bf16, got {rose.dtype}; use precision 'bf16'.")
 
 
 def _config(quantise: str, device: torch.device) -> AOBaseConfig:

@@ -91,9 +91,10 @@ class RoseSegmenter:
         Raises:
             CheckpointError, ConfigError: the folder or a value is not usable.
         """
-        check_quantisation(quantise)
         place = find_device(device)
-        pretrained = load_pretrained(model, place, find_dtype(precision, place))
+        dtype = find_dtype(precision, place)
+        check_quantisation(quantise, dtype)
+        pretrained = load_pretrained(model, place, dtype)
         quantise_language_model(pretrained.rose, quantise)
         changes = {'min_objectness': min_objectness, 'max_segments': max_segments}
         given = {name: value for name, value in changes.items() if value is not None}

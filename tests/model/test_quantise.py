@@ -96,5 +96,5 @@ def test_int4_refuses_widths_that_it_would_leave_out(rose: Rose) -> None:
 def test_without_torchao_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, 'torchao.quantization', None)
     with pytest.raises(ConfigError, match=r"pip install 'rose_model\[quantise\]'"):
-        check_quantisation('int8')
-    check_quantisation('none')
+        check_quantisation('int8', torch.float32)
+    check_quantisation('none', torch.float32)

@@ -131,6 +131,7 @@ def test_a_model_that_cannot_be_used_fails_configure_with_the_reason_until_it_ca
         ('instruction', 'a b c d ' * 60, '', 'tokens of the model'),
         ('device', 'cuda:99', 'cpu', "'cuda:99' is not available here"),
         ('precision', 'fp16', 'fp32', 'use bf16 or fp32 on a CPU'),
+        ('quantise', 'int4', 'none', 'int4 computes in bf16'),
         ('cameras.camera.topic', 'no topic!', 'image', "'no topic!' cannot be used"),
     ],
 )

@@ -1,0 +1,1 @@
+"""What is measured on a GPU: every stage, names, sequential decoding, SAM, precision."""

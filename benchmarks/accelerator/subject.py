@@ -1,0 +1,174 @@
+"""A model of any size with random weights, made on the device, that is held to so many objects.
+
+Random weights take as much time as trained ones; what they say is worth nothing.  So counts are
+forced: so many patches, masks that are ellipses, names of so many tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from unittest import mock
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from torch import Tensor, nn
+
+from rose_model import patch_decoder
+from rose_model.checkpoint import Pretrained
+from rose_model.config import PatchFilterConfig, RoseConfig
+from rose_model.instructions import CategoryPrompt, PerceptionPrompt, Prompter
+from rose_model.mask_decoder import LowResolutionMasks, decode_masks
+from rose_model.postprocess import suppress_duplicates
+from rose_model.rose import Rose, build_rose
+from rose_model.segmenter import RoseSegmenter
+from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
+
+OBJECTS = 100
+NAME_TOKENS = 4
+IMAGE_SIZE = (1080, 1920)
+INSTRUCTION = (
+    'Can you segment all the regions in this image? Give every thing a mask of its own, and every '
+    'kind of ground one.'
+)
+"""46 tokens of text beside the image, with the dialogue around it."""
+_SPECIALS = (PAD_TOKEN, END_TOKEN, CATEGORY_TOKEN, '<|im_start|>', '<|im_end|>')
+_MERGES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A model that is measured, with all that its parts are called with.
+
+    ``image``: uint8 RGB ``[H, W, 3]``.  ``masks``: float32 ``[100, M, M]``, logits of ellipses.
+    """
+
+    rose: Rose
+    tokenizer: RoseTokenizer
+    image: NDArray[np.uint8]
+    masks: Tensor
+
+    @property
+    def config(self) -> RoseConfig:
+        """The model's configuration, its counts forced."""
+        return self.rose.config
+
+    @property
+    def perception_prompt(self) -> PerceptionPrompt:
+        """The prompt of ``INSTRUCTION``."""
+        return Prompter(self.tokenizer, self.config.category.template).perception(INSTRUCTION)
+
+    @property
+    def category_prompt(self) -> CategoryPrompt:
+        """The prompt of names; its end is no token, so that no name ends early."""
+        prompt = Prompter(self.tokenizer, self.config.category.template).category()
+        return CategoryPrompt(prompt.before, prompt.after, end=-1)
+
+    def segmenter(self, patches: int) -> RoseSegmenter:
+        """The door that users take, which keeps so many patches."""
+        pretrained = Pretrained(self.rose, self.tokenizer, self.tokenizer, weights_hash='random')
+        return RoseSegmenter(
+            pretrained, PatchFilterConfig(max_segments=patches, min_objectness=0.0)
+        )
+
+
+def make_subject(config: RoseConfig, device: torch.device, dtype: torch.dtype) -> Subject:
+    """A model of that configuration with random weights; nothing of it is made on the CPU."""
+    forced = config.model_copy(
+        update={
+            'category': config.category.model_copy(update={'max_new_tokens': NAME_TOKENS}),
+            'postprocess': config.postprocess.model_copy(update={'min_area': 0.0}),
+        }
+    )
+    height, width = IMAGE_SIZE
+    return Subject(
+        rose=random_rose(forced, device, dtype),
+        tokenizer=prompt_tokenizer(forced),
+        image=np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8),
+        masks=ellipses(OBJECTS, config.sam.mask_size, height / width).to(device),
+    )
+
+
+def random_rose(config: RoseConfig, device: torch.device, dtype: torch.dtype) -> Rose:
+    """Random weights, drawn on the device in that precision."""
+    torch.manual_seed(0)
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        with device:
+            rose = build_rose(config)
+    finally:
+        torch.set_default_dtype(usual)
+    for module in rose.modules():  # tables of positions stay in float32, as in a loaded model
+        for name, table in module.named_buffers(recurse=False):
+            if table.is_floating_point():
+                setattr(module, name, table.float())
+    for name, parameter in rose.sam.named_parameters():
+        if 'rel_pos' in name or 'pos_embed' in name:  # begin as zeros, which no trained model has
+            nn.init.normal_(parameter, std=0.02)
+    return rose.requires_grad_(False).eval()
+
+
+def prompt_tokenizer(config: RoseConfig) -> RoseTokenizer:
+    """A tokenizer that gives the prompts about a token a word, as a large one does."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    trainer = trainers.BpeTrainer(
+        vocab_size=min(config.language.vocabulary, config.text.vocabulary, _MERGES),
+        special_tokens=list(dict.fromkeys((*_SPECIALS, config.text.pad))),
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    texts = (
+        'system\nYou are a helpful assistant.',
+        'user\n',
+        'assistant\n',
+        'USER: ',
+        ' ASSISTANT:',
+        '\n' + INSTRUCTION,
+        ' Please decode this linguistic embedding into a noun concept.',
+        ' Sure, it is',
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    return RoseTokenizer(tokenizer)
+
+
+def ellipses(count: int, side: int, height: float) -> Tensor:
+    """Logits ``[count, side, side]`` of ellipses of a dense scene's sizes, in the upper ``height``
+    of the frame, where the image is.
+    """
+    draw = np.random.default_rng(0)
+    grid = torch.arange(side) / side
+    shapes = []
+    for _ in range(count):
+        half_x, half_y = draw.uniform(0.02, 0.12, 2)
+        x = draw.uniform(half_x, 1 - half_x)
+        y = draw.uniform(half_y, max(height - half_y, half_y + 0.01))
+        across, down = (grid[None, :] - x) / half_x, (grid[:, None] - y) / half_y
+        shapes.append(10 * (1 - across**2 - down**2))
+    return torch.stack(shapes)
+
+
+@contextmanager
+def forced_masks(masks: Tensor, kept: int) -> Iterator[None]:
+    """Inside, the segmenter decodes its masks and removes duplicates as ever, then goes on with
+    the first ``kept`` of the given ``masks`` ``[N, M, M]``.
+    """
+
+    def decode(*arguments: object) -> LowResolutionMasks:
+        decoded = decode_masks(*arguments)  # type: ignore[arg-type]  # passed on as they are
+        return LowResolutionMasks(masks[: len(decoded.logits)], decoded.scores)
+
+    def suppress(logits: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+        suppress_duplicates(logits, scores, max_iou)
+        return torch.arange(min(kept, len(logits)), device=logits.device)
+
+    with (
+        mock.patch.object(patch_decoder, 'decode_masks', decode),
+        mock.patch.object(patch_decoder, 'suppress_duplicates', suppress),
+    ):
+        yield
