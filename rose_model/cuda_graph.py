@@ -12,8 +12,8 @@ class CudaGraph:
     """``work`` without arguments and results: it reads and writes tensors that stay where they
     are, and nothing of what it does depends on their values.
 
-    The first call carries it out as it is, which also warms it up, and records it; later ones
-    replay the record.
+    The first call carries it out as it is, which also warms it up, and records it, which carries
+    nothing out; later ones replay the record.
     """
 
     def __init__(self, work: Callable[[], None]) -> None:
@@ -66,5 +66,10 @@ class GraphedFunction:
         return self._output.clone()
 
     def _run(self) -> None:
-        if self._input is not None:
-            self._output = self._function(self._input)
+        if self._input is None:
+            return
+        output = self._function(self._input)
+        if self._output is None:
+            self._output = torch.empty_like(output)
+        # What is recorded has to write where the first, real run has written.
+        self._output.copy_(output)

@@ -63,9 +63,11 @@ class Subject:
 
     @property
     def category_prompt(self) -> CategoryPrompt:
-        """The prompt of names; its end is no token, so that no name ends early."""
+        """The prompt of names; its end is a number without a token, so that hardly a name ends
+        early.
+        """
         prompt = Prompter(self.tokenizer, self.config.category.template).category()
-        return CategoryPrompt(prompt.before, prompt.after, end=-1)
+        return CategoryPrompt(prompt.before, prompt.after, end=self.config.language.vocabulary - 1)
 
     def segmenter(self, patches: int) -> RoseSegmenter:
         """The door that users take, which keeps so many patches."""

@@ -1,0 +1,66 @@
+"""A CUDA graph does what its function does, from the first call on."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from rose_model.category_decoder import CategoryDecoder
+from rose_model.cuda_graph import GraphedFunction
+from rose_model.instructions import Prompter
+from rose_model.rose import Rose
+
+needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+
+
+def test_every_run_writes_to_the_same_place() -> None:
+    """What is recorded is not carried out: a record that wrote elsewhere made the first result
+    memory that nobody had written.
+    """
+    double = GraphedFunction(lambda tensor: 2 * tensor)
+    double._input = torch.ones(3)
+    double._run()
+    first = double._output
+    double._input.fill_(2)
+    double._run()
+    assert double._output is first
+    assert first is not None
+    assert first.tolist() == [4.0] * 3
+
+
+def test_a_function_on_a_cpu_is_called_as_it_is() -> None:
+    double = GraphedFunction(lambda tensor: 2 * tensor)
+    assert torch.equal(double(torch.ones(3)), torch.full((3,), 2.0))
+    assert torch.equal(double(torch.ones(2)), torch.full((2,), 2.0))
+
+
+@needs_gpu
+def test_the_first_call_gives_what_later_calls_give() -> None:
+    double = GraphedFunction(lambda tensor: 2 * tensor)
+    for value in range(1, 4):
+        given = torch.full((1000,), float(value), device='cuda')
+        assert torch.equal(double(given), 2 * given)
+    other = torch.ones(3, device='cuda')
+    assert torch.equal(double(other), 2 * other)
+
+
+@needs_gpu
+def test_a_result_is_not_changed_by_the_next_call() -> None:
+    double = GraphedFunction(lambda tensor: 2 * tensor)
+    first = double(torch.ones(4, device='cuda'))
+    double(torch.zeros(4, device='cuda'))
+    assert first.tolist() == [2.0] * 4
+
+
+@needs_gpu
+@pytest.mark.parametrize('count', [1, 7, 20])
+def test_replayed_names_are_those_of_the_cpu(rose: Rose, prompter: Prompter, count: int) -> None:
+    embeddings = torch.randn(count, 32)
+    model, prompt = rose.perception.language_model, prompter.category()
+    expected = CategoryDecoder(model, prompt, 4).decode(embeddings)
+    decoder = CategoryDecoder(model.cuda(), prompt, 4)
+    for _ in range(3):  # carried out, replayed, replayed after another number of names
+        names = decoder.decode(embeddings.cuda())
+        decoder.decode(embeddings[:1].cuda())
+        assert names.token_ids == expected.token_ids
+        torch.testing.assert_close(names.scores, expected.scores, rtol=1e-3, atol=1e-4)
