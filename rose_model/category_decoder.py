@@ -13,6 +13,7 @@ from torch import Tensor
 from transformers import Qwen2ForCausalLM
 
 from rose_model.cuda_graph import CudaGraph
+from rose_model.host import to_host
 from rose_model.instructions import CategoryPrompt
 from rose_model.prefix_cache import PrefixCache, run_prefix
 
@@ -23,7 +24,8 @@ MAX_NAME_CHARACTERS = 64
 
 @dataclass(frozen=True, eq=False)
 class DecodedNames:
-    """``token_ids``: one row of ids a name, without the end token.  ``scores``: ``[N]`` in [0, 1].
+    """``token_ids``: one row of ids a name, without the end token.  ``scores``: ``[N]`` in [0, 1],
+    on the CPU.
 
     A score is the geometric mean of the probabilities of the name's tokens and its end.
     """
@@ -99,14 +101,13 @@ class CategoryDecoder:
         )
 
     def _read(self, batch: _Batch, count: int, steps: int) -> DecodedNames:
-        """One copy to the host: ids, and the bits of the scores behind them."""
-        scores = (batch.log_probability / batch.lengths).exp()[:count]
-        ids = batch.ids[:count, :steps]
-        packed = torch.cat((ids, scores.view(torch.int32)[:, None]), dim=1).cpu()
+        """Ids and scores, in one copy."""
+        scores = (batch.log_probability / batch.lengths).exp()
+        ids, scores = to_host(batch.ids[:count, :steps], scores[:count])
         end = self._prompt.end
-        rows: list[list[int]] = packed[:, :-1].tolist()
+        rows: list[list[int]] = ids.tolist()
         names = [row[: row.index(end)] if end in row else row for row in rows]
-        return DecodedNames(names, packed[:, -1].contiguous().view(torch.float32))
+        return DecodedNames(names, scores)
 
 
 class _Batch:

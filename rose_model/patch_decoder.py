@@ -12,11 +12,13 @@ from torch import Tensor
 
 from rose_model.candidates import NameEncoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
+from rose_model.device import stage
 from rose_model.errors import ModelOutputError
+from rose_model.host import to_host
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
 from rose_model.pace import Pace
-from rose_model.postprocess import CroppedMask, crop_masks, remove_specks, suppress_duplicates
+from rose_model.postprocess import CroppedMask, crop_masks, keep_unique, shared_pixels
 from rose_model.records import FrameContext, Segment
 from rose_model.rose import Rose
 from rose_model.super_patch import role_map
@@ -50,11 +52,13 @@ class DecodedPatches:
 
 @dataclass(frozen=True, eq=False)
 class _Masks:
-    """What is left of the patches: ``rows`` ``[K]`` of theirs, best first, and as many ``scores``
-    and ``crops``.
+    """What is left of the patches: ``rows`` ``[K]`` of theirs, best first, and as many numbers of
+    ``patches``, values of ``objectness``, ``scores`` and ``crops``; all on the CPU.
     """
 
     rows: Tensor
+    patches: Tensor
+    objectness: Tensor
     scores: Tensor
     crops: list[CroppedMask]
 
@@ -103,16 +107,17 @@ class PatchDecoder:
         start_s = time.monotonic()
         count = max(1, self._mask_pace.affordable(len(patches), deadline_s - start_s))
         kept = readings.at(patches[:count])
-        masks = self._mask(kept, context, given)
+        masks = self._mask(kept, patches[:count], context, given)
         middle_s = time.monotonic()
         self._mask_pace.add(len(patches[:count]), middle_s - start_s)
         to_name = self._name_pace.affordable(len(masks.rows), deadline_s - middle_s)
-        names = self._name(kept.embedding[masks.rows[:to_name]], tuple(candidates))
+        named = stage(masks.rows[:to_name], kept.embedding.device)
+        names = self._name(kept.embedding[named], tuple(candidates))
         self._name_pace.add(to_name, time.monotonic() - middle_s)
         unnamed = len(masks.rows) - len(names)
         columns = zip(
-            patches[masks.rows].tolist(),
-            kept.objectness[masks.rows].tolist(),
+            masks.patches.tolist(),
+            masks.objectness.tolist(),
             masks.scores.tolist(),
             masks.crops,
             [*names, *unnamed * [('', 0.0)]],
@@ -134,7 +139,9 @@ class PatchDecoder:
         )
         return DecodedPatches(segments, max(0, len(patches) - count), unnamed)
 
-    def _mask(self, kept: PatchReadings, context: FrameContext, given: Tensor | None) -> _Masks:
+    def _mask(
+        self, kept: PatchReadings, patches: Tensor, context: FrameContext, given: Tensor | None
+    ) -> _Masks:
         """The masks of patches without duplicates and specks.
 
         Raises:
@@ -142,17 +149,21 @@ class PatchDecoder:
         """
         embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
         masks = decode_masks(self._rose.sam, embedding, context.image_embeddings)
-        if not masks.scores.isfinite().all():  # a mask of such numbers is empty, and falls away
-            raise ModelOutputError('The score of a mask is not finite.')
         logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
-        unique = suppress_duplicates(logits, kept.objectness, self._limits.nms_iou)
+        logits, scores, shared, objectness, numbers = to_host(
+            logits, masks.scores, shared_pixels(logits), kept.objectness, patches
+        )
+        if not scores.isfinite().all():  # a mask of such numbers is empty, and falls away
+            raise ModelOutputError('The score of a mask is not finite.')
+        unique = keep_unique(shared, objectness, self._limits.nms_iou)
         cropped = crop_masks(
-            remove_specks(logits[unique], self._limits.min_region),
+            [logits[row] for row in unique.tolist()],
             context.geometry,
             self._limits.min_area,
+            self._limits.min_region,
         )
         rows = unique[list(cropped)]
-        return _Masks(rows, masks.scores[rows], list(cropped.values()))
+        return _Masks(rows, numbers[rows], objectness[rows], scores[rows], list(cropped.values()))
 
     def _name(self, embedding: Tensor, candidates: tuple[str, ...]) -> list[tuple[str, float]]:
         """Name and score of each object embedding ``[N, D]``."""
@@ -160,14 +171,17 @@ class PatchDecoder:
             return self._choose(embedding, candidates)
         analyzer = self._rose.patch_analyzer
         decoded = self._names.decode(analyzer.category_embedding(embedding))
-        texts = [printable_name(text) for text in self._tokenizer.decode(decoded.token_ids)]
-        return list(zip(texts, decoded.scores.tolist(), strict=True))
+        distinct = list({tuple(row): None for row in decoded.token_ids})
+        texts = self._tokenizer.decode([[*row] for row in distinct])
+        names = dict(zip(distinct, map(printable_name, texts), strict=True))
+        shown = [names[tuple(row)] for row in decoded.token_ids]
+        return list(zip(shown, decoded.scores.tolist(), strict=True))
 
     def _choose(self, embedding: Tensor, candidates: tuple[str, ...]) -> list[tuple[str, float]]:
         if candidates != self._candidates:
             self._candidate_embedding = self._encode_names(candidates)
             self._candidates = candidates
         logits = self._rose.patch_analyzer.name_logits(embedding, self._candidate_embedding)
-        scores, columns = logits.softmax(-1).max(-1)
+        scores, columns = to_host(*logits.softmax(-1).max(-1))
         chosen = [candidates[column] for column in columns.tolist()]
         return list(zip(chosen, scores.tolist(), strict=True))

@@ -1,19 +1,21 @@
-"""From mask logits to masks of the image: duplicates removed first, then resized, cut to their
-boxes.
+"""From mask logits to masks of the image: duplicates and specks removed at low resolution, then
+only what a mask covers is resized.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from segment_anything.utils.amg import remove_small_regions
 from torch import Tensor
-from torch.nn.functional import interpolate
 
+from rose_model.host import to_host
 from rose_model.preprocess import FrameGeometry
+from rose_model.resampling import Resampler, bounding_rectangle
+from rose_model.specks import without_specks
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,63 +35,72 @@ def suppress_duplicates(logits: Tensor, scores: Tensor, max_iou: float) -> Tenso
     that was kept exceeds ``max_iou``; empty masks are dropped.  Because no class is looked at, it
     may run before naming.
     """
-    masks = (logits > 0).flatten(1).float()
-    areas = masks.sum(1)
-    intersection = masks @ masks.T
-    union = areas[:, None] + areas - intersection
-    is_duplicate = (intersection > max_iou * union).cpu()
-    kept: list[int] = []
-    for index in torch.argsort(scores, descending=True, stable=True).tolist():
-        if areas[index] > 0 and not any(is_duplicate[index, other] for other in kept):
-            kept.append(index)
-    return torch.tensor(kept, dtype=torch.long, device=logits.device)
+    shared, on_host = to_host(shared_pixels(logits), scores)
+    return keep_unique(shared, on_host, max_iou)
 
 
-def remove_specks(logits: Tensor, min_share: float) -> Tensor:
-    """Logits ``[N, M, M]`` without islands and holes below ``min_share`` of the M x M frame.
-
-    As in SAM's automatic mask generation; noise of single pixels would also fill the messages with
-    runs.  The logits there change their sign, so borders stay smooth.
+def shared_pixels(logits: Tensor) -> Tensor:
+    """How many pixels each two of the masks ``[N, M, M]`` have in common: float32 ``[N, N]``, in
+    the diagonal their areas.
     """
-    least = min_share * logits.shape[-1] * logits.shape[-2]
-    cleaned = logits.clone()
-    for row, mask in enumerate((logits > 0).cpu().numpy()):
-        filled, _ = remove_small_regions(mask, least, 'holes')
-        solid, _ = remove_small_regions(filled, least, 'islands')
-        flipped = torch.from_numpy(solid != mask).to(logits.device)
-        cleaned[row] = torch.where(flipped, -logits[row], logits[row])
-    return cleaned
+    # Sums of 0 and 1 below 2^24 are exact in float32, and on a GPU in TF32.
+    masks = (logits > 0).flatten(1).float()
+    return masks @ masks.T
+
+
+def keep_unique(shared: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+    """What :func:`suppress_duplicates` gives, from :func:`shared_pixels`; all are on the CPU."""
+    areas = shared.diagonal()
+    is_duplicate = (shared > max_iou * (areas[:, None] + areas - shared)).numpy()
+    is_left = (areas > 0).numpy().copy()
+    kept = []
+    for index in torch.argsort(scores, descending=True, stable=True).numpy():
+        if is_left[index]:
+            kept.append(int(index))
+            is_left &= ~is_duplicate[index]
+    return torch.tensor(kept, dtype=torch.long)
 
 
 def crop_masks(
-    logits: Tensor, geometry: FrameGeometry, min_area: float = 0.0
+    logits: Iterable[Tensor],
+    geometry: FrameGeometry,
+    min_area: float = 0.0,
+    min_region: float = 0.0,
 ) -> dict[int, CroppedMask]:
-    """Masks of the original image for low-resolution logits ``[N, M, M]``, by row.
+    """Masks of the original image for low-resolution logits on the CPU, ``[M, M]`` each, by row.
 
     As in SAM: logits are resized to the padded frame, the padding is cut off, the rest is resized
     to the image and compared with 0.  Rows whose mask is empty, or smaller than ``min_area`` as a
-    share of the image, are left out.
+    share of the image, are left out.  Islands and holes below ``min_region``, as a share of the
+    M x M frame, are removed first; they would also fill the messages with runs.
+
+    Raises:
+        ModelOutputError: logits are not finite.
     """
-    side, (height, width) = geometry.sam_size, geometry.sam_content
     least = min_area * geometry.original_size[0] * geometry.original_size[1]
     cropped = {}
-    for row, logit in enumerate(logits):  # a hundred masks of a large image would not fit at once
-        framed = interpolate(logit[None, None], (side, side), mode='bilinear', align_corners=False)
-        content = framed[..., :height, :width]
-        resized = interpolate(
-            content, geometry.original_size, mode='bilinear', align_corners=False
-        )
-        crop = crop_mask((resized[0, 0] > 0).cpu().numpy())
-        if crop is not None and crop.mask.sum() >= least:
-            cropped[row] = crop
+    for row, logit in enumerate(logits):
+        cleaned = _without_specks(logit.numpy(), min_region)
+        (left, top), mask = Resampler(geometry, len(cleaned))(cleaned)
+        crop = crop_mask(mask)
+        if crop is not None and np.count_nonzero(crop.mask) >= least:
+            x1, y1, x2, y2 = crop.box_xyxy
+            box_xyxy = (left + x1, top + y1, left + x2, top + y2)
+            cropped[row] = CroppedMask(box_xyxy, crop.mask)
     return cropped
 
 
 def crop_mask(mask: NDArray[np.bool_]) -> CroppedMask | None:
     """A mask bool ``[H, W]`` cut to its box, or ``None`` where it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    x1, y1, width, height = bounding_rectangle(mask)
+    if not width:
         return None
-    y1, y2 = int(rows[0]), int(rows[-1]) + 1
-    x1, x2 = int(columns[0]), int(columns[-1]) + 1
+    x2, y2 = x1 + width, y1 + height
     return CroppedMask((x1, y1, x2, y2), np.ascontiguousarray(mask[y1:y2, x1:x2]))
+
+
+def _without_specks(logit: NDArray[np.float32], min_share: float) -> NDArray[np.float32]:
+    """Logits ``[M, M]`` whose sign is changed in specks and holes: borders stay smooth."""
+    mask = logit > 0
+    solid = without_specks(mask, min_share * logit.size)
+    return logit if solid is mask else np.where(solid != mask, -logit, logit)

@@ -13,7 +13,8 @@ from torch.nn.functional import interpolate
 from benchmarks.accelerator.reading import Reading
 from benchmarks.accelerator.subject import Subject
 from benchmarks.accelerator.timer import Timer
-from rose_model.postprocess import CroppedMask, crop_masks, remove_specks, suppress_duplicates
+from rose_model.host import to_host
+from rose_model.postprocess import CroppedMask, crop_masks, keep_unique, shared_pixels
 from rose_model.preprocess import FrameGeometry
 
 ROUNDS = 10
@@ -40,11 +41,11 @@ def post_process(subject: Subject, geometry: FrameGeometry) -> dict[int, Cropped
     """Masks without duplicates and specks, by their row."""
     limits, logits = subject.config.postprocess, subject.masks
     scores = logits.new_ones(len(logits))
-    unique = suppress_duplicates(logits, scores, limits.nms_iou)
+    on_host, scores, shared = to_host(logits, scores, shared_pixels(logits))
+    rows: list[int] = keep_unique(shared, scores, limits.nms_iou).tolist()
     cropped = crop_masks(
-        remove_specks(logits[unique], limits.min_region), geometry, limits.min_area
+        [on_host[row] for row in rows], geometry, limits.min_area, limits.min_region
     )
-    rows: list[int] = unique.tolist()
     return {rows[number]: crop for number, crop in cropped.items()}
 
 

@@ -8,7 +8,7 @@ import torch
 
 from rose_model.config import RoseConfig
 from rose_model.errors import ImageError
-from rose_model.postprocess import crop_masks, remove_specks
+from rose_model.postprocess import crop_masks
 from rose_model.preprocess import (
     FrameGeometry,
     make_views,
@@ -77,17 +77,3 @@ def test_masks_below_the_smallest_area_are_left_out(config: RoseConfig) -> None:
     logits[0, :2, :2] = logits[1, :16] = 8.0
     assert set(crop_masks(logits, geometry)) == {0, 1}
     assert set(crop_masks(logits, geometry, min_area=0.1)) == {1}
-
-
-def test_specks_and_pinholes_go_and_the_rest_stays() -> None:
-    logits = torch.full((2, 40, 40), -3.0)
-    logits[0, 5:25, 5:25] = 3.0
-    logits[0, 10, 10] = -3.0  # a pinhole
-    logits[0, 35, 35] = 3.0  # a speck
-    logits[0, 15:20, 15:20] = -3.0  # a real hole
-    cleaned = remove_specks(logits, 5 / 1600) > 0
-    expected = logits > 0
-    expected[0, 10, 10], expected[0, 35, 35] = True, False
-    assert torch.equal(cleaned, expected)
-    assert torch.equal(remove_specks(logits, 0.0), logits)
-    assert remove_specks(logits[:0], 0.1).shape == (0, 40, 40)
