@@ -1,4 +1,5 @@
-"""A crowded street as SAM's decoder would give it: overlapping masks of all sizes, with rough borders.
+"""A crowded street as SAM's decoder would give it: overlapping masks, small and large, with rough
+borders.
 
 No model is asked, so that what follows the masks can be measured with any number of them.
 """
@@ -48,24 +49,18 @@ def dense_logits(geometry: FrameGeometry, count: int = 100, seed: int = 0) -> Te
     """
     random = np.random.default_rng(seed)
     height, width = (side * MASK_SIZE / _SAM_SIZE for side in geometry.sam_content)
-    y, x = np.mgrid[:MASK_SIZE, :MASK_SIZE].astype(np.float32)
     logits = np.empty((count, MASK_SIZE, MASK_SIZE), np.float32)
     for number in range(count):
         if number < len(_STUFF):
             x1, y1, x2, y2 = np.array(_STUFF[number]) * (width, height, width, height)
-            centre, radius, power = (
-                ((x1 + x2) / 2, (y1 + y2) / 2),
-                ((x2 - x1) / 2, (y2 - y1) / 2),
-                8,
-            )
+            depth = _depth(((x1 + x2) / 2, (y1 + y2) / 2), ((x2 - x1) / 2, (y2 - y1) / 2), 8)
+            stray = _ROUGHNESS
         else:
             tall = height * np.exp(random.uniform(np.log(0.02), np.log(0.45))) / 2
+            wide = tall * np.exp(random.uniform(-0.9, 0.7))
             centre = random.uniform(0, width), random.uniform(0.3 * height, height)
-            radius, power = (tall * np.exp(random.uniform(-0.9, 0.7)), tall), 3
-        away = np.abs((x - centre[0]) / radius[0]) ** power
-        away = (away + np.abs((y - centre[1]) / radius[1]) ** power) ** (1 / power)
-        depth = (1 - away) * min(radius)
-        stray = min(_ROUGHNESS, _MOST_ROUGHNESS * min(radius))
+            depth = _depth(centre, (wide, tall), 3)
+            stray = min(_ROUGHNESS, _MOST_ROUGHNESS * min(wide, tall))
         logits[number] = _STEEPNESS * (depth + stray * _noise(random))
     return torch.from_numpy(logits.clip(-20, 20))
 
@@ -93,7 +88,18 @@ def dense_segments(size: tuple[int, int], count: int = 100, seed: int = 0) -> tu
     return tuple(sorted(segments, key=lambda segment: segment.area, reverse=True))
 
 
+def _depth(centre: tuple[float, float], radius: tuple[float, float], power: int) -> Field:
+    """How far each pixel lies inside of a superellipse, about; negative outside."""
+    y, x = np.mgrid[:MASK_SIZE, :MASK_SIZE].astype(np.float32)
+    away = np.abs((x - centre[0]) / radius[0]) ** power
+    away += np.abs((y - centre[1]) / radius[1]) ** power
+    depth: Field = (1 - away ** (1 / power)) * min(radius)
+    return depth
+
+
 def _noise(random: np.random.Generator) -> Field:
     """Smooth noise of unit variance, correlated over some six pixels."""
-    noise = cv2.GaussianBlur(random.standard_normal((MASK_SIZE, MASK_SIZE)), (0, 0), 3.0)
-    return (noise / noise.std()).astype(np.float32)
+    noise = random.standard_normal((MASK_SIZE, MASK_SIZE)).astype(np.float32)
+    smooth = np.asarray(cv2.GaussianBlur(noise, (0, 0), 3.0), np.float32)
+    smooth /= smooth.std()
+    return smooth

@@ -33,9 +33,13 @@ def encode_runs(mask: NDArray[np.bool_]) -> NDArray[np.uint32]:
     flat = np.ascontiguousarray(mask, dtype=bool).reshape(-1)
     if flat.size == 0:
         return np.zeros(0, dtype=np.uint32)
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    starts = np.concatenate(([0], changes) if not flat[0] else ([0, 0], changes))
-    return np.diff(starts, append=flat.size).astype(np.uint32)
+    changes = np.flatnonzero(flat[1:] != flat[:-1])
+    # Where runs begin and end; the first, of zeros, is empty where the first pixel is 1.
+    before = 1 + int(flat[0])
+    edges = np.zeros(before + changes.size + 1, dtype=np.uint32)
+    edges[before:-1] = changes + 1
+    edges[-1] = flat.size
+    return edges[1:] - edges[:-1]
 
 
 def decode_runs(counts: ArrayLike, height: int, width: int) -> NDArray[np.bool_]:

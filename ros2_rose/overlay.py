@@ -17,16 +17,14 @@ from sensor_msgs.msg import Image
 from ros2_rose import qos
 from ros2_rose.history import FrameRecord
 from ros2_rose.image_writer import find_writer
-from rose_model.overlay import draw_overlay
+from rose_model.overlay import draw_overlay, paint_numbers
 from rose_model.records import Segment
 
 
 def label_map(segments: Sequence[Segment], size: tuple[int, int]) -> NDArray[np.uint16]:
     """uint16 ``[H, W]``: number of the segment from 1 on, painted in order; 0 elsewhere."""
     numbers = np.zeros(size, dtype=np.uint16)
-    for number, segment in enumerate(segments, start=1):
-        x1, y1, x2, y2 = segment.box_xyxy
-        numbers[y1:y2, x1:x2][segment.mask] = number
+    paint_numbers(segments, numbers)
     return numbers
 
 

@@ -23,6 +23,8 @@ _CELLS = 256
 
 Cells = NDArray[np.uint64]
 """The points of a mask that are 1, 64 of them in a word."""
+Areas = NDArray[np.int64]
+"""Numbers of points."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +35,7 @@ class _Track:
 
     id: str
     is_thing: bool
+    box_xyxy: tuple[int, int, int, int]
     cells: Cells
     stamp_ns: int
     missed: int = 0
@@ -68,6 +71,7 @@ class Tracker:
             _Track(
                 partner[number].id if number in partner else self._new_id(),
                 segment.is_thing,
+                segment.box_xyxy,
                 cells[number],
                 stamp_ns,
             )
@@ -116,7 +120,8 @@ class Tracker:
             return
         cells = _cells((segment,), self._size)[0]
         rest = [track for track in self._tracks if track is not known]
-        self._tracks = [*rest, _Track(segment.id, segment.is_thing, cells, stamp_ns, missed)]
+        adopted = _Track(segment.id, segment.is_thing, segment.box_xyxy, cells, stamp_ns, missed)
+        self._tracks = [*rest, adopted]
 
     def retract(self, identity: str, stamp_ns: int) -> None:
         """Follow an object no longer that nobody has seen but in the frame of that stamp."""
@@ -146,20 +151,40 @@ def _pair(
     if not tracks or not segments:
         return {}
     before = np.stack([track.cells for track in tracks])
-    shared = _count(before[:, None] & cells[None])
-    union = _count(before)[:, None] + _count(cells)[None] - shared
-    iou = shared / np.maximum(union, 1)
-    same_kind = np.equal.outer(
-        [track.is_thing for track in tracks], [item.is_thing for item in segments]
-    )
-    score = np.where(same_kind & (iou >= MIN_IOU), iou, 0)
+    areas_before, areas = _count(before), _count(cells)
+    rows, columns = np.nonzero(_may_be_one(tracks, areas_before, segments, areas))
+    shared = _count(before[rows] & cells[columns])
+    iou = shared / np.maximum(areas_before[rows] + areas[columns] - shared, 1)
+    score = np.zeros((len(tracks), len(segments)))
+    score[rows, columns] = np.where(iou >= MIN_IOU, iou, 0)
     pairs = zip(*linear_sum_assignment(score, maximize=True), strict=True)
     return {int(number): tracks[row] for row, number in pairs if score[row, number] > 0}
 
 
-def _count(cells: Cells) -> NDArray[np.int64]:
+def _may_be_one(
+    tracks: Sequence[_Track], areas_before: Areas, segments: Sequence[Segment], areas: Areas
+) -> NDArray[np.bool_]:
+    """Which of the tracks ``[T]`` and segments ``[N]`` can have an IoU of ``MIN_IOU`` at all, by
+    their kinds, boxes and areas: bool ``[T, N]``.  Most cannot, and comparing masks is dear.
+    """
+    is_like = np.equal.outer(
+        [track.is_thing for track in tracks], [segment.is_thing for segment in segments]
+    )
+    for axis in (0, 1):
+        first, last = (
+            np.array([item.box_xyxy[edge] for item in tracks]) for edge in (axis, axis + 2)
+        )
+        start, end = (
+            np.array([item.box_xyxy[edge] for item in segments]) for edge in (axis, axis + 2)
+        )
+        is_like &= np.less.outer(first, end) & np.greater.outer(last, start)
+    smaller = np.minimum.outer(areas_before, areas)
+    return is_like & (smaller >= MIN_IOU * np.maximum.outer(areas_before, areas))
+
+
+def _count(cells: Cells) -> Areas:
     """How many points are 1, along the last axis."""
-    count: NDArray[np.int64] = np.bitwise_count(cells).sum(-1, dtype=np.int64)
+    count: Areas = np.bitwise_count(cells).sum(-1, dtype=np.int64)
     return count
 
 

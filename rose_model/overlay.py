@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import lru_cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from rose_model.name_tags import TagStyle, luminance, write_names
 from rose_model.records import Segment
 
 Rgb = NDArray[np.uint8]
+Codes = NDArray[np.uint8]
+Colour = tuple[int, int, int]
 
 # The share of the colour in the mix; stuff is fainter, for it covers most of the image.
 _FILL_THING = 0.5
@@ -23,70 +26,38 @@ _THING_SHADES = ((230, 255), (150, 255), (230, 190), (150, 210))  # saturation a
 _STUFF_SHADE = (110, 230)
 _DARK = (20, 20, 20)
 _MIN_LUMINANCE = 100.0  # of 255; pure blue has 29 and is lost on a dark image
-_FONT = cv2.FONT_HERSHEY_SIMPLEX
 _REFERENCE_SIDE = 480  # px of the shorter side at which text and lines have their base size
 
-
-@dataclass(frozen=True)
-class _Style:
-    """Sizes in pixels that grow with the image."""
-
-    font_scale: float
-    text_thickness: int
-    line_thickness: int
-    padding: int
-
-    @classmethod
-    def for_image(cls, height: int, width: int) -> _Style:
-        scale = min(max(min(height, width) / _REFERENCE_SIDE, 0.75), 4.0)
-        return cls(
-            font_scale=0.45 * scale,
-            text_thickness=max(1, round(scale)),
-            line_thickness=max(1, round(1.5 * scale)),
-            padding=max(2, round(3 * scale)),
-        )
+# What a pixel of the picture is, in one byte, so that one table gives its colour: the image, the
+# fill of one of so many segments, the line around one, or the dark rim of a line.
+_MOST, _RIM = 127, 255
 
 
-@dataclass(frozen=True)
-class _Box:
-    """A rectangle in pixels, half open."""
-
-    x1: int
-    y1: int
-    x2: int
-    y2: int
-
-    def overlaps(self, other: _Box) -> bool:
-        return (
-            self.x1 < other.x2 and other.x1 < self.x2 and self.y1 < other.y2 and other.y1 < self.y2
-        )
-
-
-def colour_of(segment: Segment) -> tuple[int, int, int]:
+def colour_of(segment: Segment) -> Colour:
     """RGB of a segment: the same in every frame, every run and on every machine.
 
     The last word of the name gives the hue, so that a red car and a car look alike; the id gives a
     thing its own shade of it.  Stuff is paler than things, whatever its hue.
     """
-    hue = _number(segment.category.lower().rpartition(' ')[2]) % _HUES
+    noun = segment.category.lower().rpartition(' ')[2]
+    return _colour(noun, segment.id if segment.is_thing else None)
+
+
+@lru_cache(maxsize=4096)  # objects come again in the next frame
+def _colour(noun: str, identity: str | None) -> Colour:
+    """``identity``: of a thing; ``None`` for stuff."""
+    hue = _number(noun) % _HUES
     saturation, value = _STUFF_SHADE
-    if segment.is_thing:
-        number = _number(segment.id)
-        number, shift = divmod(number, len(_HUE_SHIFTS))
+    if identity is not None:
+        number, shift = divmod(_number(identity), len(_HUE_SHIFTS))
         hue += _HUE_SHIFTS[shift]
         saturation, value = _THING_SHADES[number % len(_THING_SHADES)]
     hsv = np.array([[[hue % _HUES, saturation, value]]], dtype=np.uint8)
     colour = cv2.cvtColor(hsv, cv2.COLOR_HSV2RGB)[0, 0].astype(np.float64)
-    missing = max(0.0, _MIN_LUMINANCE - _luminance(colour))
-    colour += (255.0 - colour) * missing / (255.0 - _luminance(colour))
+    missing = max(0.0, _MIN_LUMINANCE - luminance(colour))
+    colour += (255.0 - colour) * missing / (255.0 - luminance(colour))
     red, green, blue = np.rint(colour).astype(int).tolist()
     return red, green, blue
-
-
-def _luminance(colour: Sequence[float] | NDArray[np.float64]) -> float:
-    """How bright an RGB is to the eye, in [0, 255]."""
-    red, green, blue = colour
-    return float(0.299 * red + 0.587 * green + 0.114 * blue)
 
 
 def _number(text: str) -> int:
@@ -94,106 +65,74 @@ def _number(text: str) -> int:
     return zlib.crc32(text.encode('utf-8', 'surrogatepass'))
 
 
+def paint_numbers(segments: Sequence[Segment], canvas: NDArray[np.unsignedinteger]) -> None:
+    """Paint the numbers of segments, from 1 on, in their order into a map ``[H, W]`` of zeros."""
+    for number, segment in enumerate(segments, start=1):
+        x1, y1, x2, y2 = segment.box_xyxy
+        part = canvas[y1:y2, x1:x2]
+        # Numbers grow, so the last is the largest; this is faster than to choose pixels.
+        np.maximum(part, np.multiply(segment.mask, number, dtype=canvas.dtype), out=part)
+
+
 def draw_overlay(rgb: Rgb, segments: Sequence[Segment]) -> Rgb:
     """A copy of the image with its segments painted on it.
 
-    ``rgb``: uint8 ``[H, W, 3]``.  ``segments`` are painted in order, so largest first is right.  A
-    name that finds no free place is left out; its outline is still there.
+    ``rgb``: uint8 ``[H, W, 3]``.  ``segments`` are painted in order, so largest first is right;
+    where they overlap, the last one is seen.  A name that finds no free place is left out; its
+    outline is still there.
     """
     canvas = np.array(rgb, dtype=np.uint8, order='C')
-    height, width = canvas.shape[:2]
-    style = _Style.for_image(height, width)
-    for segment in segments:
-        _fill(canvas, segment)
-    for segment in segments:
-        _outline(canvas, segment, style)
-    taken: list[_Box] = []
-    # Things first: where places are scarce, their names matter more than those of the road or the
-    # sky.
-    for segment in sorted(segments, key=lambda each: not each.is_thing):
-        box = _place(segment, _text_size(segment, style), (height, width), taken)
-        if box is not None:
-            taken.append(box)
-            _write(canvas, segment, box, style)
+    scale = min(max(min(canvas.shape[:2]) / _REFERENCE_SIDE, 0.75), 4.0)
+    colours = [colour_of(segment) for segment in segments]
+    for start in range(0, len(segments), _MOST):
+        some = slice(start, start + _MOST)
+        codes = _codes(segments[some], canvas.shape[:2], max(1, round(1.5 * scale)))
+        _tint(canvas, codes, segments[some], colours[some])
+    write_names(canvas, segments, colours, TagStyle.of(scale))
     return canvas
 
 
-def _fill(canvas: Rgb, segment: Segment) -> None:
-    x1, y1, x2, y2 = segment.box_xyxy
-    region = canvas[y1:y2, x1:x2]
-    share = _FILL_THING if segment.is_thing else _FILL_STUFF
-    colour = np.array(colour_of(segment), dtype=np.float32)
-    mixed = (1.0 - share) * region[segment.mask] + share * colour
-    region[segment.mask] = np.rint(mixed).astype(np.uint8)
+def _codes(segments: Sequence[Segment], size: tuple[int, int], thickness: int) -> Codes:
+    """What each pixel is, uint8 ``[H, W]``; lines around things are ``thickness`` pixels wide and
+    have a dark rim, which keeps pale lines visible on a bright image, as colour keeps them on a
+    dark one.
+    """
+    numbers = np.zeros(size, np.uint8)
+    paint_numbers(segments, numbers)
+    codes = numbers.copy()
+    _draw_lines(codes, numbers, 1)
+    of_things = np.zeros(256, np.uint8)
+    of_things[1 : len(segments) + 1] = [n * s.is_thing for n, s in enumerate(segments, start=1)]
+    things = np.asarray(cv2.LUT(numbers, of_things), np.uint8)
+    _draw_lines(codes, things, thickness, rim=1)
+    return codes
 
 
-def _outline(canvas: Rgb, segment: Segment, style: _Style) -> None:
-    x1, y1, _, _ = segment.box_xyxy
-    contours, _ = cv2.findContours(
-        segment.mask.astype(np.uint8), cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE
-    )
-    thickness = style.line_thickness if segment.is_thing else 1
-    # A dark rim keeps pale lines visible on a bright image, as colour keeps them on a dark one.
-    rim = thickness + 2 if segment.is_thing else 0
-    for colour, width in ((_DARK, rim), (colour_of(segment), thickness)):
-        if width:
-            cv2.drawContours(
-                canvas, contours, -1, colour, width, lineType=cv2.LINE_AA, offset=(x1, y1)
-            )
+def _draw_lines(codes: Codes, numbers: Codes, thickness: int, rim: int = 0) -> None:
+    """Lines where numbers differ, each in the colour of the upper segment."""
+    near = np.ones((thickness + 1, thickness + 1), np.uint8)
+    upper = cv2.dilate(numbers, near)
+    is_line = cv2.compare(upper, cv2.erode(numbers, near), cv2.CMP_NE)  # 255 on lines
+    if rim:
+        around = np.ones((2 * rim + 1, 2 * rim + 1), np.uint8)
+        np.maximum(codes, cv2.dilate(is_line, around), out=codes)
+    cv2.copyTo(upper + np.uint8(_MOST), is_line, codes)
 
 
-def _text_of(segment: Segment) -> str:
-    """The name in the letters that the font has."""
-    return segment.category.encode('ascii', 'replace').decode('ascii')
-
-
-def _text_size(segment: Segment, style: _Style) -> tuple[int, int]:
-    """(width, height) of the label in pixels, with its padding."""
-    (width, height), baseline = cv2.getTextSize(
-        _text_of(segment), _FONT, style.font_scale, style.text_thickness
-    )
-    return width + 2 * style.padding, height + baseline + 2 * style.padding
-
-
-def _place(
-    segment: Segment, size: tuple[int, int], image_size: tuple[int, int], taken: Iterable[_Box]
-) -> _Box | None:
-    """The first free place for a label of ``size = (width, height)``."""
-    height, width = image_size
-    for x, y in _candidates(segment, size):
-        left = min(max(x, 0), max(width - size[0], 0))
-        top = min(max(y, 0), max(height - size[1], 0))
-        box = _Box(left, top, left + size[0], top + size[1])
-        if not any(box.overlaps(other) for other in taken):
-            return box
-    return None
-
-
-def _candidates(segment: Segment, size: tuple[int, int]) -> Iterator[tuple[int, int]]:
-    """Upper left corners to try: around the box of a thing, in the thick of stuff."""
-    x1, y1, x2, y2 = segment.box_xyxy
-    width, height = size
-    if segment.is_thing:
-        yield x1, y1 - height
-        yield x2 - width, y1 - height
-        yield x1, y2
-        yield x2 - width, y2
-    depth = cv2.distanceTransform(np.pad(segment.mask, 1).astype(np.uint8), cv2.DIST_L2, 3)
-    row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
-    yield x1 + int(column) - 1 - width // 2, y1 + int(row) - 1 - height // 2
-
-
-def _write(canvas: Rgb, segment: Segment, box: _Box, style: _Style) -> None:
-    colour = colour_of(segment)
-    cv2.rectangle(canvas, (box.x1, box.y1), (box.x2 - 1, box.y2 - 1), colour, cv2.FILLED)
-    _, baseline = cv2.getTextSize(_text_of(segment), _FONT, style.font_scale, style.text_thickness)
-    cv2.putText(
-        canvas,
-        _text_of(segment),
-        (box.x1 + style.padding, box.y2 - style.padding - baseline),
-        _FONT,
-        style.font_scale,
-        (0, 0, 0) if _luminance(colour) > 110 else (255, 255, 255),
-        style.text_thickness,
-        cv2.LINE_AA,
-    )
+def _tint(
+    canvas: Rgb, codes: Codes, segments: Sequence[Segment], colours: Sequence[Colour]
+) -> None:
+    """Mix each pixel of the image with the colour of its code."""
+    shares = np.zeros(256)
+    palette = np.zeros((256, 3))
+    count = len(segments)
+    fills, lines = slice(1, count + 1), slice(_MOST + 1, _MOST + count + 1)
+    shares[fills] = [_FILL_THING if item.is_thing else _FILL_STUFF for item in segments]
+    palette[fills] = palette[lines] = colours
+    shares[lines] = shares[_RIM] = 1.0
+    palette[_RIM] = _DARK
+    mixed = np.rint(shares[:, None] * palette).astype(np.uint8)
+    kept = np.rint(255 * (1 - shares)).astype(np.uint8)
+    left = cv2.cvtColor(cv2.LUT(codes, kept), cv2.COLOR_GRAY2RGB)
+    cv2.multiply(canvas, left, dst=canvas, scale=1 / 255)
+    cv2.add(canvas, cv2.applyColorMap(codes, mixed[:, None]), dst=canvas)

@@ -2,6 +2,9 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from std_msgs.msg import Header
 
 from ros2_rose import overlay
@@ -10,6 +13,7 @@ from ros2_rose.history import FrameRecord
 from ros2_rose.image_writer import write_image
 from ros2_rose.overlay import PicturePublisher, label_map
 from rose_model.overlay import colour_of, draw_overlay
+from rose_model.records import Segment
 
 RGB = np.full((6, 8, 3), 100, np.uint8)
 
@@ -81,6 +85,22 @@ def test_the_label_map_numbers_segments_as_the_message_lists_them(record):
     assert (numbers == 1).sum() == 6 * 8 - 6
 
 
+@given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 4), arrays(bool, (2, 3))), max_size=9))
+def test_the_label_map_is_painted_in_order(places):
+    segments = [
+        Segment(str(n), '', 0.5, 0.5, 0.5, True, (x, y, x + 3, y + 2), mask, 0)
+        for n, (x, y, mask) in enumerate(places)
+    ]
+    expected = np.zeros((6, 8), np.uint16)
+    for number, (x, y, mask) in enumerate(places, start=1):
+        expected[y : y + 2, x : x + 3][mask] = number
+    assert np.array_equal(label_map(segments, (6, 8)), expected)
+
+
+def test_the_label_map_tells_more_segments_apart_than_a_byte(make_segment):
+    assert label_map([make_segment('1')] * 300, (6, 8)).max() == 300
+
+
 def test_a_frame_without_segments_has_an_empty_label_map():
     assert not label_map((), (6, 8)).any()
 
@@ -135,6 +155,27 @@ def test_pixels_outside_of_masks_and_labels_stay(make_segment):
     drawn = draw_overlay(rgb, [make_segment('1', box=(100, 100, 150, 140))])
     assert np.array_equal(drawn[160:], rgb[160:])
     assert (drawn[120, 125] != 100).any()
+
+
+def test_where_segments_overlap_the_last_one_is_seen(make_segment):
+    rgb = np.full((200, 300, 3), 100, np.uint8)
+    lower = make_segment('1', 'road', box=(50, 50, 250, 190), is_thing=False)
+    upper = make_segment('2', box=(100, 100, 200, 180))
+    both = draw_overlay(rgb, [lower, upper])
+    assert np.array_equal(both[140, 150], draw_overlay(rgb, [upper])[140, 150])
+    assert np.array_equal(both[140, 75], draw_overlay(rgb, [lower])[140, 75])
+
+
+def test_hundreds_of_segments_are_drawn_each_in_its_colour(make_segment):
+    """One byte a pixel tells 127 segments apart, so they are drawn in several turns."""
+    rgb = np.full((200, 300, 3), 100, np.uint8)
+    boxes = [(x, y, x + 8, y + 8) for y in range(0, 200, 10) for x in range(0, 300, 10)]
+    segments = [make_segment(str(n), '', box=box) for n, box in enumerate(boxes)]
+    drawn = draw_overlay(rgb, segments)
+    for segment in segments:
+        x, y = segment.box_xyxy[:2]
+        expected = 0.5 * 100 + 0.5 * np.array(colour_of(segment))
+        assert np.abs(drawn[y + 4, x + 4] - expected).max() <= 1
 
 
 def test_the_colour_of_an_object_is_the_same_in_every_run(make_segment):
