@@ -22,7 +22,7 @@ from rose_model.checkpoint import Pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.instructions import CategoryPrompt, PerceptionPrompt, Prompter
 from rose_model.mask_decoder import LowResolutionMasks, decode_masks
-from rose_model.postprocess import suppress_duplicates
+from rose_model.postprocess import keep_unique
 from rose_model.rose import Rose, build_rose
 from rose_model.segmenter import RoseSegmenter
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
@@ -165,12 +165,12 @@ def forced_masks(masks: Tensor, kept: int) -> Iterator[None]:
         decoded = decode_masks(*arguments)  # type: ignore[arg-type]  # passed on as they are
         return LowResolutionMasks(masks[: len(decoded.logits)], decoded.scores)
 
-    def suppress(logits: Tensor, scores: Tensor, max_iou: float) -> Tensor:
-        suppress_duplicates(logits, scores, max_iou)
-        return torch.arange(min(kept, len(logits)), device=logits.device)
+    def keep(shared: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+        keep_unique(shared, scores, max_iou)
+        return torch.arange(min(kept, len(shared)))
 
     with (
         mock.patch.object(patch_decoder, 'decode_masks', decode),
-        mock.patch.object(patch_decoder, 'suppress_duplicates', suppress),
+        mock.patch.object(patch_decoder, 'keep_unique', keep),
     ):
         yield
