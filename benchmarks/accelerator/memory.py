@@ -8,12 +8,14 @@ from functools import partial
 import torch
 from torch import nn
 
+from benchmarks.accelerator.names import category_embeddings, decoder
 from benchmarks.accelerator.reading import Reading
-from benchmarks.accelerator.stages import KEPT
-from benchmarks.accelerator.subject import INSTRUCTION, OBJECTS, Subject, forced_masks
+from benchmarks.accelerator.subject import INSTRUCTION, KEPT, OBJECTS, Subject, forced_masks
 from benchmarks.accelerator.timer import Timer
 
 _GB = 1e9
+_LONGEST = 12
+"""Tokens of the longest name that large models may give."""
 
 
 def memory(subject: Subject, timer: Timer) -> Iterator[Reading]:
@@ -36,8 +38,11 @@ def memory(subject: Subject, timer: Timer) -> Iterator[Reading]:
         for kept in (KEPT, OBJECTS):
             peak = _peak_gb(partial(_frames, subject, kept), timer)
             yield Reading(f'peak of frames, 100 masks, {kept} names', peak, 'GB')
-            held = torch.cuda.memory_reserved() / _GB
-            yield Reading(f'reserved after them, {kept} names', held, 'GB')
+        names = decoder(subject, _LONGEST)
+        peak = _peak_gb(lambda: names.decode(category_embeddings(subject, OBJECTS)), timer)
+        yield Reading(f'peak of 100 names of {_LONGEST} tokens', peak, 'GB')
+        held = torch.cuda.memory_reserved() / _GB
+        yield Reading('held with their graphs', held, 'GB')
 
 
 def _frames(subject: Subject, kept: int) -> None:

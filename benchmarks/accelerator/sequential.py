@@ -4,19 +4,20 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache, StaticCache
 from transformers.cache_utils import DynamicLayer
 
+from benchmarks.accelerator import work
 from benchmarks.accelerator.frames import frame_times
 from benchmarks.accelerator.inputs import Inputs, make_inputs
 from benchmarks.accelerator.names import name_times
 from benchmarks.accelerator.reading import Reading
-from benchmarks.accelerator.subject import OBJECTS, Subject
+from benchmarks.accelerator.subject import KEPT, OBJECTS, Subject
 from benchmarks.accelerator.timer import Timer
 from rose_model.cuda_graph import CudaGraph
 
@@ -25,7 +26,9 @@ TOKENS = (100, 200, 600)
 ``<SEG>`` and a comma.
 """
 ROUNDS = 50
-_ROUNDS_OF_FRAMES = 10
+ROUNDS_OF_FRAMES = 10
+FEW = 10
+"""Names of a frame with few of them."""
 _MULTIPLE = 64
 """Of the places for keys, for fast kernels."""
 
@@ -71,47 +74,59 @@ def sequential(subject: Subject, timer: Timer) -> Iterator[Reading]:
     included; so the other way has all that we made faster.
     """
     inputs = make_inputs(subject)
-    ours = frame_times(subject, timer, OBJECTS, _ROUNDS_OF_FRAMES).p50_ms
-    shared_ms = ours - name_times(subject, timer, OBJECTS, _ROUNDS_OF_FRAMES).p50_ms
-    yield Reading('our frame, 100 objects', ours)
-    yield Reading('the same without names', shared_ms)
-    eager = _eager_ms(subject, timer, inputs)
-    yield Reading('step, eager, growing cache', eager / TOKENS[-1], note='mean of 600')
-    yield from _against(ours, shared_ms, {TOKENS[-1]: eager}, 'eager')
+    ours = {
+        kept: frame_times(subject, timer, OBJECTS, ROUNDS_OF_FRAMES, kept).p50_ms
+        for kept in (FEW, KEPT, OBJECTS)
+    }
+    for kept, frame_ms in ours.items():
+        yield Reading(f'our frame, {OBJECTS} masks, {kept} names', frame_ms)
+    names_ms = name_times(subject, timer, OBJECTS, ROUNDS_OF_FRAMES).p50_ms
+    shared_ms = ours[OBJECTS] - names_ms
+    yield Reading('our frame without its names', shared_ms)
+    context = inputs.embedding.shape[0] + TOKENS[-1] // 2
+    bound_ms = work.step(subject.config.language, 1, context).bound_ms()
+    last = {TOKENS[-1]: _eager_ms(subject, timer, inputs)}
+    each_ms = last[TOKENS[-1]] / TOKENS[-1]
+    yield Reading('step, eager, growing cache', each_ms, rounds=TOKENS[-1], bound=bound_ms)
+    yield from _against(ours, shared_ms, last, 'eager')
     decoder = SequentialDecoder(subject, inputs, TOKENS[-1] + 2 * ROUNDS)
-    yield Reading.of('step, static cache, CUDA graph', timer.on_device(decoder.step, ROUNDS))
-    yield from _against(ours, shared_ms, _steps_ms(decoder, timer), 'static cache, CUDA graph')
+    step = timer.on_device(decoder.step, ROUNDS)
+    yield Reading.of('step, static cache, CUDA graph', step, bound_ms)
+    yield from _against(ours, shared_ms, _steps_ms(decoder, timer), 'CUDA graph')
+    one_more_ms = (ours[OBJECTS] - ours[FEW]) / (OBJECTS - FEW)
+    more = TOKENS[-1] / OBJECTS * step.p50_ms / one_more_ms
+    yield Reading('R3: one more name over ours, CUDA graph', more, 'x')
 
 
 def _against(
-    ours_ms: float, shared_ms: float, tokens_ms: dict[int, float], how: str
+    ours_ms: dict[int, float], shared_ms: float, tokens_ms: dict[int, float], how: str
 ) -> Iterator[Reading]:
     for tokens, spent_ms in tokens_ms.items():
         frame_ms = shared_ms + spent_ms
         yield Reading(f'frame with {tokens} sequential tokens, {how}', frame_ms)
-        yield Reading(f'R1: it over ours, {tokens} tokens, {how}', frame_ms / ours_ms, 'x')
+        for kept in (OBJECTS, KEPT):
+            ratio = frame_ms / ours_ms[kept]
+            yield Reading(f'R1: it over ours with {kept} names, {how}', ratio, 'x')
 
 
 def _steps_ms(decoder: SequentialDecoder, timer: Timer) -> dict[int, float]:
     """Time of the first 100, 200, 600 steps of one run, by the clock."""
-    timer.wait()
-    start_s, spent_ms = time.perf_counter(), {}
-    for number in range(1, TOKENS[-1] + 1):
-        decoder.step()
-        if number in TOKENS:
-            timer.wait()
-            spent_ms[number] = 1e3 * (time.perf_counter() - start_s)
+    spent_ms, total_ms, done = {}, 0.0, 0
+    for tokens in TOKENS:
+        total_ms += timer.once_ms(partial(_repeat, decoder.step, tokens - done))
+        spent_ms[tokens], done = total_ms, tokens
     return spent_ms
+
+
+def _repeat(run: Callable[[], object], times: int) -> None:
+    for _ in range(times):
+        run()
 
 
 def _eager_ms(subject: Subject, timer: Timer, inputs: Inputs) -> float:
     """Time of 600 tokens as ``respond`` decodes them, without the pass over the image."""
-    read = timer.on_clock(lambda: respond(subject, inputs, 1), rounds=3).p50_ms
-    timer.wait()
-    start_s = time.perf_counter()
-    respond(subject, inputs, TOKENS[-1] + 1)
-    timer.wait()
-    return 1e3 * (time.perf_counter() - start_s) - read
+    read_ms = timer.on_clock(lambda: respond(subject, inputs, 1), rounds=3).p50_ms
+    return timer.once_ms(lambda: respond(subject, inputs, TOKENS[-1] + 1)) - read_ms
 
 
 def respond(subject: Subject, inputs: Inputs, tokens: int) -> list[int]:

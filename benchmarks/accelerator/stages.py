@@ -13,7 +13,7 @@ from benchmarks.accelerator.inputs import Inputs, make_inputs, staged
 from benchmarks.accelerator.masks import post_process
 from benchmarks.accelerator.names import name_times
 from benchmarks.accelerator.reading import Reading
-from benchmarks.accelerator.subject import NAME_TOKENS, OBJECTS, Subject
+from benchmarks.accelerator.subject import KEPT, NAME_TOKENS, OBJECTS, Subject
 from benchmarks.accelerator.timer import Timer
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.mask_decoder import decode_masks
@@ -21,8 +21,6 @@ from rose_model.preprocess import make_views
 
 ROUNDS = 50
 SLOW_ROUNDS = 20
-KEPT = 30
-"""Of 100 masks, as many are left without duplicates."""
 
 
 @dataclass(frozen=True)

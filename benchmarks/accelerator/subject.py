@@ -28,6 +28,8 @@ from rose_model.segmenter import RoseSegmenter
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
 
 OBJECTS = 100
+KEPT = 30
+"""Of 100 masks, as many are left without duplicates."""
 NAME_TOKENS = 4
 IMAGE_SIZE = (1080, 1920)
 INSTRUCTION = (
