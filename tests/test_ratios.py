@@ -2,8 +2,10 @@
 
 import pytest
 
-from benchmarks.ratios import ratio as ratios
-from benchmarks.ratios.ratio import BusyMachineError, Ratio, compare, require_quiet_machine
+from benchmarks import quiet
+from benchmarks.quiet import BusyMachineError, require_idle_cores, require_quiet_machine
+from benchmarks.ratios import table
+from benchmarks.ratios.ratio import Ratio, compare
 
 
 def a_ratio(b_ms=20.0, spread=0.01, equal=True, at_least=None):
@@ -41,8 +43,30 @@ def test_both_sides_are_run_in_turn_and_compared():
 
 
 def test_nothing_is_measured_beside_other_work(monkeypatch):
-    monkeypatch.setattr(ratios.os, 'getloadavg', lambda: (0.4, 9.0, 9.0))
+    monkeypatch.setattr(quiet.os, 'getloadavg', lambda: (0.4, 9.0, 9.0))
     require_quiet_machine()
-    monkeypatch.setattr(ratios.os, 'getloadavg', lambda: (0.6, 0.0, 0.0))
+    monkeypatch.setattr(quiet.os, 'getloadavg', lambda: (0.6, 0.0, 0.0))
     with pytest.raises(BusyMachineError, match=r'0\.60'):
         require_quiet_machine()
+
+
+@pytest.mark.parametrize(('other_s', 'is_busy'), [(0.3, False), (0.5, True)])
+def test_measuring_goes_on_only_while_others_use_no_core(monkeypatch, other_s, is_busy):
+    used_s = iter((100.0, 100.0 + other_s))
+    monkeypatch.setattr(quiet, '_other_cpu_s', lambda: next(used_s))
+    monkeypatch.setattr(quiet.time, 'sleep', lambda _: None)
+    if is_busy:
+        with pytest.raises(BusyMachineError, match=r'0\.25 cores'):
+            require_idle_cores()
+    else:
+        require_idle_cores()
+
+
+def test_results_become_a_table_for_the_readme(tmp_path):
+    path = tmp_path / 'R1.json'
+    fast = Ratio('x', 10.0, 20_000.0, 9.0, 19_000.0, 0.01, None, 2.0, 'n', {'prefill_s': 1.5})
+    table.write(path, [fast, a_ratio(equal=False)])
+    lines = table.markdown([path]).splitlines()
+    assert lines[2] == '| R1 | x | 10.00 ms | 20.0 s | 2000.00 | ≥ 2 | 1.0 % | n | yes |'
+    assert lines[3] == '| R1 | x | 10.00 ms | 20.00 ms | 2.00 |  | 1.0 % | DIFFER | NO |'
+    assert lines[-1] == 'R1: prefill_s 1.5'

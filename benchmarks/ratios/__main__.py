@@ -1,18 +1,15 @@
 """``python -m benchmarks.ratios [R1 R2 ...]``: a table, and ``results/R1.json`` and so on.
 
 ``make bench`` runs all of them.  Each is measured on an otherwise idle machine, on two threads.
+``--table`` prints what was measured, as Markdown.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
-import time
-from collections.abc import Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -20,8 +17,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.figures import RESULTS
-from benchmarks.fingerprint import fingerprint
-from benchmarks.ratios.ratio import BusyMachineError, Ratio, require_quiet_machine
+from benchmarks.quiet import BusyMachineError, require_idle_cores, wait_until_quiet
+from benchmarks.ratios.ratio import Ratio
+from benchmarks.ratios.table import HEADER, cells, markdown, write
 
 MODULES = {
     'R1': 'frame',  # a frame with 100 objects, against sequential <SEG> decoding
@@ -40,28 +38,45 @@ MODULES = {
 }
 """The module of each benchmark; its function of that name, in lower case, gives the ratios."""
 THREADS = 2
-_QUIET_TIMEOUT_S = 180.0
 
 
 def main() -> None:
     """Measure what is named on the command line, by default everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('names', nargs='*', metavar='R1 ... R13')
-    names = parser.parse_args().names or list(MODULES)
+    parser.add_argument(
+        '--table', action='store_true', help='measure nothing: the results as Markdown'
+    )
+    arguments = parser.parse_args()
+    names = arguments.names or list(MODULES)
     unknown = [name for name in names if name not in MODULES]
     if unknown:
         parser.error(f'{unknown[0]!r} is none of {", ".join(MODULES)}')
+    files = {name: RESULTS / f'{name}.json' for name in names}
+    if arguments.table:
+        print(markdown([path for path in files.values() if path.is_file()]))
+        return
+    try:
+        measure_all(files)
+    except BusyMachineError as error:
+        sys.exit(str(error))
+
+
+def measure_all(files: Mapping[str, Path]) -> None:
+    """Measure each benchmark, write its file, and print the table of all.
+
+    Raises:
+        BusyMachineError: something else is running.
+    """
+    wait_until_quiet()
     torch.set_num_threads(THREADS)
-    table = Table('', 'ours against', 'ours', 'other', 'ratio', 'goal', 'A/A', 'outputs', 'holds')
-    for name in names:
-        try:
-            _wait_until_quiet()
-        except BusyMachineError as error:
-            sys.exit(f'{name}: {error}')
+    table = Table(*HEADER)
+    for name, path in files.items():
+        require_idle_cores()
         ratios = measure(name)
-        _write(RESULTS / f'{name}.json', ratios)
+        write(path, ratios)
         for ratio in ratios:
-            table.add_row(name, *_row(ratio))
+            table.add_row(name, *cells(ratio))
     Console().print(table)
 
 
@@ -70,43 +85,6 @@ def measure(name: str) -> list[Ratio]:
     module = importlib.import_module(f'benchmarks.ratios.{MODULES[name]}')
     with torch.inference_mode():
         return list(getattr(module, name.lower())())
-
-
-def _wait_until_quiet() -> None:
-    """Let the load average forget what went before, ourselves among it.
-
-    Raises:
-        BusyMachineError: it stays above ``MAX_LOAD``.
-    """
-    give_up_s = time.monotonic() + _QUIET_TIMEOUT_S
-    while time.monotonic() < give_up_s:
-        try:
-            return require_quiet_machine()
-        except BusyMachineError:
-            time.sleep(5)
-    require_quiet_machine()
-
-
-def _row(ratio: Ratio) -> list[str]:
-    equal = {True: 'equal', False: 'DIFFER', None: ratio.forced or 'not compared'}
-    goal = '' if ratio.at_least is None else f'≥ {ratio.at_least:g}'
-    return [
-        ratio.name,
-        f'{ratio.a_ms:.2f} ms',
-        f'{ratio.b_ms:.2f} ms',
-        f'{ratio.ratio:.2f}',
-        goal,
-        f'{100 * ratio.aa_spread:.1f} %',
-        equal[ratio.outputs_equal],
-        'yes' if ratio.holds else 'NO',
-    ]
-
-
-def _write(path: Path, ratios: Sequence[Ratio]) -> None:
-    stamp = {'machine': fingerprint(), 'date': f'{datetime.now(UTC):%Y-%m-%d}'}
-    records = [{**asdict(ratio), 'ratio': ratio.ratio, **stamp} for ratio in ratios]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(records, indent=2) + '\n', encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,16 +10,10 @@ from statistics import median
 from typing import TypeVar
 
 ROUNDS = 7
-MAX_LOAD = 0.5
-"""Load average of one minute beyond which nothing is measured."""
 _CONTROL = 3.0
 """A ratio counts if it is further from 1 than this many times the control."""
 
 Output = TypeVar('Output')
-
-
-class BusyMachineError(RuntimeError):
-    """Something else is running; what is measured beside it is worth nothing."""
 
 
 @dataclass(frozen=True)
@@ -58,19 +51,6 @@ class Ratio:
     def holds(self) -> bool:
         """It is valid and as high as it should be."""
         return self.is_valid and (self.at_least is None or self.ratio >= self.at_least)
-
-
-def require_quiet_machine() -> None:
-    """Refuse to measure beside other work.
-
-    Raises:
-        BusyMachineError: the load average is above ``MAX_LOAD``.
-    """
-    load = os.getloadavg()[0]
-    if load > MAX_LOAD:
-        raise BusyMachineError(
-            f'The load average is {load:.2f}, more than {MAX_LOAD}; wait until nothing else runs.'
-        )
 
 
 def compare(

@@ -1,0 +1,118 @@
+"""The least time that a frame can take on this machine, and what it does take:
+``python -m benchmarks.bounds --preset rose_0_5b --measure``.
+
+A pass takes at least its operations over the rate of a large matrix product, and at least its
+bytes over the rate at which memory is read, both measured here (``hardware``); a frame is its
+passes, one after another (``work``).  With ``--measure`` a frame of 1920x1080 pixels with random
+weights and 100 forced objects, names of 4 tokens, is timed stage by stage and whole; what the
+stages do not explain is resizing, choosing patches, and finishing masks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import time
+from collections.abc import Mapping, Sequence
+
+import torch
+
+from benchmarks.figures import Figure, Section, report
+from benchmarks.forced_frame import load_of, make_frame, word_tokenizer
+from benchmarks.hardware import Hardware, measure_hardware
+from benchmarks.quiet import wait_until_quiet
+from benchmarks.ratios.__main__ import THREADS
+from benchmarks.ratios.parts import Times, time_parts
+from benchmarks.work import Work, frame_work
+from rose_model.config import RoseConfig
+from rose_model.instructions import Prompter
+from rose_model.presets import PRESETS
+
+SIZE = (1080, 1920)
+OBJECTS = 100
+MOST_OVER_BOUND = {'rose_0_5b': 2.5}
+"""Goals, by preset."""
+_FRAME = 'frame'
+
+
+def main() -> None:
+    """Print the table and write it to ``results/bounds_PRESET.json``."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--preset', choices=PRESETS, default='rose_0_5b')
+    parser.add_argument('--measure', action='store_true', help='time a frame, too')
+    arguments = parser.parse_args()
+    wait_until_quiet()
+    torch.set_num_threads(THREADS)
+    config = PRESETS[arguments.preset]()
+    start_s = time.monotonic()
+    half, single = (measure_hardware(dtype) for dtype in (torch.bfloat16, torch.float32))
+    sections = {'machine': Section(time.monotonic() - start_s, machine_figures(half, single))}
+    prompter = Prompter(word_tokenizer(), config.category.template)
+    bounds = bounds_ms(frame_work(config, load_of(prompter, OBJECTS)), half)
+    if arguments.measure:
+        start_s = time.monotonic()
+        figures = measured_figures(config.name, bounds, measure_frame(config))
+        sections['bfloat16'] = Section(time.monotonic() - start_s, figures)
+    else:
+        sections['bfloat16'] = Section(0.0, bound_figures(bounds))
+    report(f'bounds_{config.name}', sections)
+
+
+def bounds_ms(work: Mapping[str, Sequence[Work]], hardware: Hardware) -> dict[str, float]:
+    """Milliseconds by stage, and of the frame."""
+    stages = {
+        stage: 1e3 * sum(hardware.bound_s(one.flops, 2 * one.values) for one in passes)
+        for stage, passes in work.items()
+    }
+    return {**stages, _FRAME: sum(stages.values())}
+
+
+def measure_frame(config: RoseConfig) -> Times:
+    """Milliseconds by stage, and of the frame.
+
+    Raises:
+        RuntimeError: not all of the objects got through.
+    """
+    frame = make_frame(config, SIZE, OBJECTS)
+    found = frame.segment()
+    if found != OBJECTS:
+        raise RuntimeError(f'The frame has {found} segments instead of the forced {OBJECTS}.')
+    with torch.inference_mode():
+        return time_parts({**frame.stages(), _FRAME: frame.segment}, {}).whole
+
+
+def machine_figures(half: Hardware, single: Hardware) -> list[Figure]:
+    """What it can do."""
+    return [
+        Figure('matrix product in bfloat16', half.flops / 1e12, 'TFLOP/s'),
+        Figure('matrix product in float32', single.flops / 1e12, 'TFLOP/s'),
+        Figure('memory read', max(half.bandwidth, single.bandwidth) / 1e9, 'GB/s'),
+    ]
+
+
+def bound_figures(bounds: Mapping[str, float]) -> list[Figure]:
+    """The bounds alone."""
+    return [Figure(f'{stage}: bound', value, 'ms') for stage, value in bounds.items()]
+
+
+def measured_figures(preset: str, bounds: Mapping[str, float], times: Times) -> list[Figure]:
+    """Bound, median and ratio of each stage and of the frame, and the memory that it took."""
+    figures = []
+    for stage, bound in bounds.items():
+        goal = MOST_OVER_BOUND.get(preset) if stage == _FRAME else None
+        figures += [
+            Figure(f'{stage}: bound', bound, 'ms'),
+            Figure(f'{stage}: measured', times[stage], 'ms'),
+            Figure(f'{stage}: over the bound', times[stage] / bound, 'x', at_most=goal),
+        ]
+    rest = times[_FRAME] - sum(value for stage, value in times.items() if stage != _FRAME)
+    peak_gib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return [
+        *figures,
+        Figure('outside these stages', rest, 'ms'),
+        Figure('peak memory of the process', peak_gib, 'GiB'),
+    ]
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,170 @@
+"""What one frame costs at least: operations, and bytes of weights and of keys and values that are
+read, stage by stage, for any configuration.
+
+1 multiply-add is 2 FLOP; norms, activations and softmax do not count, nor do activations that are
+read and written.  A bound that follows is one from below.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from rose_model.config import LanguageConfig, RoseConfig, SamConfig, VisionConfig
+
+_CHANNELS = 4
+_SAM_TOKENS = 6
+"""Of the mask decoder for each prompt: IoU, four masks, the prompt itself."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """How much there is to do.
+
+    ``text_tokens``: of the prompt, beside the image.  ``objects``: patches whose mask and name is
+    decoded.  ``prefix``, ``suffix``: tokens of the category prompt before the embedding, and from
+    it on.  ``name_tokens``: generated for each name; the first comes out of the prompt pass.
+    """
+
+    text_tokens: int = 46
+    objects: int = 100
+    prefix: int = 14
+    suffix: int = 22
+    name_tokens: int = 4
+
+
+@dataclass(frozen=True)
+class Work:
+    """``flops``, and ``values`` that are read from memory: weights, keys and values."""
+
+    flops: float
+    values: float
+
+
+def frame_work(config: RoseConfig, load: Load) -> dict[str, Sequence[Work]]:
+    """The passes of each stage, one after another; the order is that of a frame."""
+    patches = config.vision.grid_size**2
+    width = config.language.width
+    heads = width * width
+    kept = heads + width * config.sam.prompt_width
+    projector = config.vision.width * width + width * width
+    return {
+        'SigLIP': [siglip(config.vision)],
+        'projector': [_linear(patches, projector)],
+        'prefill': [prefill(config.language, patches + load.text_tokens)],
+        'objectness of all patches': [_linear(patches, heads + width)],
+        'mask embeddings': [_linear(load.objects, kept)],
+        'SAM encoder': [sam_encoder(config.sam)],
+        'SAM mask decoder': [sam_decoder(config.sam, load.objects)],
+        'category embeddings': [_linear(load.objects, 2 * heads)],
+        'names': names(config.language, load),
+    }
+
+
+def siglip(config: VisionConfig) -> Work:
+    """The vision tower."""
+    tokens, width = config.grid_size**2, config.width
+    layer = 4 * width * width + 2 * width * config.mlp_width
+    embed, values = _patch_embedding(config)
+    attention = 4 * tokens * tokens * width
+    flops = config.layers * (2 * tokens * layer + attention) + embed
+    return Work(flops, config.layers * layer + values)
+
+
+def _patch_embedding(config: VisionConfig) -> tuple[float, float]:
+    """FLOPs and weights of SigLIP's one convolution, or of the convolutional stem."""
+    if config.stem == 'patch':
+        weights = config.patch_size**2 * _CHANNELS * config.width
+        return 2 * config.grid_size**2 * weights, weights
+    flops, values, side, channels = 0, 0, config.input_size, _CHANNELS
+    for out in (config.width // 6, config.width // 3, 2 * config.width // 3):
+        side //= 2
+        weights = 9 * (channels + out) * out
+        flops, values, channels = flops + 2 * side * side * weights, values + weights, out
+    last = channels * config.width
+    return flops + 2 * side * side * last, values + last
+
+
+def body_weights(config: LanguageConfig) -> int:
+    """Of all layers, without embeddings and ``lm_head``."""
+    keys = config.width // config.heads * config.kv_heads
+    attention = 2 * config.width * config.width + 2 * config.width * keys
+    return config.layers * (attention + 3 * config.width * config.mlp_width)
+
+
+def prefill(config: LanguageConfig, tokens: int) -> Work:
+    """The language model over image and text; half of the scores where attention is causal."""
+    scores = config.layers * 4 * tokens * tokens * config.width
+    share = 1.0 if config.attention == 'prefix' else 0.5
+    weights = body_weights(config)
+    return Work(2 * weights * tokens + share * scores, weights)
+
+
+def names(config: LanguageConfig, load: Load) -> list[Work]:
+    """All names in one batch: a pass over the prompts, then one for each further token."""
+    body, head = body_weights(config), config.width * config.vocabulary
+    length = load.prefix + load.suffix
+    # A token sees the prefix and, on average, half of what stands from the embedding on.
+    seen = load.prefix + load.suffix / 2
+    attention = config.layers * 4 * config.width * load.objects * load.suffix * seen
+    prompt = 2 * body * load.objects * load.suffix + attention
+    passes = [Work(prompt + 2 * head * load.objects, body + head)]
+    for token in range(load.name_tokens - 1):
+        passes.append(decode_step(config, load.objects, length + token))
+    return passes
+
+
+def decode_step(config: LanguageConfig, rows: int, context: int) -> Work:
+    """One token more in each row."""
+    weights = body_weights(config) + config.width * config.vocabulary
+    keys = config.width // config.heads * config.kv_heads
+    attention = config.layers * 4 * context * config.width
+    cache = config.layers * 2 * keys * context
+    return Work(rows * (2 * weights + attention), weights + rows * cache)
+
+
+def sam_encoder(config: SamConfig) -> Work:
+    """Windowed blocks as SAM defines them, their padding included, global blocks, and the neck."""
+    side, width = config.embedding_size, config.width
+    tokens, layer = side * side, 12 * width * width
+    full = len(config.global_layers) if config.window else config.layers
+    windows = ceil(side / config.window) ** 2 if config.window else 0
+    seen = config.window**2
+    padded = windows * seen
+    positions = 1 if config.relative_positions else 0
+    windowed = (
+        padded * 8 * width * width
+        + tokens * 16 * width * width
+        + windows * 4 * seen * seen * width
+        + positions * 4 * padded * config.window * width
+    )
+    whole = (
+        2 * tokens * layer + 4 * tokens * tokens * width + positions * 4 * tokens * side * width
+    )
+    neck = width * config.prompt_width + 9 * config.prompt_width**2
+    embed = 3 * config.patch_size**2 * width
+    flops = (config.layers - full) * windowed + full * whole + 2 * tokens * (embed + neck)
+    return Work(flops, config.layers * layer + neck + embed)
+
+
+def sam_decoder(config: SamConfig, prompts: int) -> Work:
+    """The two-way transformer, upscaling and one mask for each prompt; in the first layer the
+    image's keys, values and queries are computed once for all of them.
+    """
+    n, c, inner = config.embedding_size**2, config.prompt_width, config.prompt_width // 2
+    one = 2 * n * c * inner
+    attention = 4 * _SAM_TOKENS * n * inner
+    tokens = 2 * _SAM_TOKENS * (4 * c * c + 2 * c * config.decoder_mlp_width + 6 * c * inner)
+    layer = (2 * one + attention) + (one + attention + one) + tokens
+    first, second = c // 4, c // 8
+    upscale = 2 * n * c * first * 4 + 2 * 4 * n * first * second * 4
+    product = 2 * 16 * n * second
+    each = config.decoder_layers * layer + (2 * one + attention) + upscale + product
+    flops = prompts * (each - 3 * one) + 3 * one
+    layers = 4 * c * c + 2 * c * config.decoder_mlp_width + 12 * c * inner
+    return Work(flops, config.decoder_layers * layers + 4 * c * inner)
+
+
+def _linear(rows: int, weights: float) -> Work:
+    return Work(2 * rows * weights, weights)
