@@ -20,6 +20,7 @@ from benchmarks.ratios.category_task import OBJECTS, language_model
 from benchmarks.ratios.frame_parts import PROMPT
 from benchmarks.ratios.ratio import Ratio, compare
 from rose_model.backbones.lmm import Projector, VisionTower
+from rose_model.config import RoseConfig
 from rose_model.patch_analyzer import PatchAnalyzer
 from rose_model.perception import PatchPerception
 from rose_model.presets import rose_7b
@@ -40,7 +41,7 @@ class PrefillTask:
 
 def r6() -> list[Ratio]:
     """Ours against the naive way; ``saved_s`` does not depend on the number of layers."""
-    task = make_task(language_model()[0])
+    task = make_task(rose_7b(), language_model()[0], OBJECTS)
     ratio = compare(
         'prefill without lm_head, one head on all patches, against logits and all heads on all',
         lambda: read_lean(task),
@@ -50,9 +51,8 @@ def r6() -> list[Ratio]:
     return [replace(ratio, extra={'saved_s': (ratio.b_ms - ratio.a_ms) / 1e3})]
 
 
-def make_task(model: Qwen2ForCausalLM) -> PrefillTask:
-    """rose_7b's patches and heads around that language model."""
-    config = rose_7b()
+def make_task(config: RoseConfig, model: Qwen2ForCausalLM, kept: int) -> PrefillTask:
+    """The patches and the heads of a configuration, with that language model."""
     width = config.language.width
     one_layer = config.vision.model_copy(update={'layers': 1})
     perception = PatchPerception(
@@ -64,7 +64,7 @@ def make_task(model: Qwen2ForCausalLM) -> PrefillTask:
     heads = partial(PatchAnalyzer, width, config.sam.prompt_width, config.siglip_width)
     generator = torch.Generator().manual_seed(4)
     patches = torch.randn(1, config.vision.grid_size**2, width, generator=generator)
-    return PrefillTask(perception, randomised(heads), patches.to(model.dtype), OBJECTS)
+    return PrefillTask(perception, randomised(heads, model.dtype), patches.to(model.dtype), kept)
 
 
 def read_lean(task: PrefillTask) -> Readings:
