@@ -36,7 +36,7 @@ class Load:
 
 @dataclass(frozen=True)
 class Work:
-    """``flops``, and ``values`` that are read from memory: weights, keys and values."""
+    """``flops``, and ``values`` that are read from memory: weights, positions, keys and values."""
 
     flops: float
     values: float
@@ -69,7 +69,7 @@ def siglip(config: VisionConfig) -> Work:
     embed, values = _patch_embedding(config)
     attention = 4 * tokens * tokens * width
     flops = config.layers * (2 * tokens * layer + attention) + embed
-    return Work(flops, config.layers * layer + values)
+    return Work(flops, config.layers * layer + values + tokens * width)
 
 
 def _patch_embedding(config: VisionConfig) -> tuple[float, float]:
@@ -145,7 +145,7 @@ def sam_encoder(config: SamConfig) -> Work:
     neck = width * config.prompt_width + 9 * config.prompt_width**2
     embed = 3 * config.patch_size**2 * width
     flops = (config.layers - full) * windowed + full * whole + 2 * tokens * (embed + neck)
-    return Work(flops, config.layers * layer + neck + embed)
+    return Work(flops, config.layers * layer + neck + embed + tokens * width)
 
 
 def sam_decoder(config: SamConfig, prompts: int) -> Work:
