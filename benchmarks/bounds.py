@@ -11,18 +11,20 @@ stages do not explain is resizing, choosing patches, and finishing masks.
 from __future__ import annotations
 
 import argparse
+import json
 import resource
 import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import torch
 
-from benchmarks.figures import Figure, Section, report
+from benchmarks.figures import RESULTS, Figure, Section, report
 from benchmarks.forced_frame import load_of, make_frame, word_tokenizer
 from benchmarks.hardware import Hardware, measure_hardware
 from benchmarks.quiet import wait_until_quiet
-from benchmarks.ratios.__main__ import THREADS
 from benchmarks.ratios.parts import Times, time_parts
+from benchmarks.ratios.ratio import THREADS
 from benchmarks.work import Work, frame_work
 from rose_model.config import RoseConfig
 from rose_model.instructions import Prompter
@@ -40,7 +42,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--preset', choices=PRESETS, default='rose_0_5b')
     parser.add_argument('--measure', action='store_true', help='time a frame, too')
+    parser.add_argument(
+        '--table', action='store_true', help='measure nothing: the result as Markdown'
+    )
     arguments = parser.parse_args()
+    if arguments.table:
+        print(markdown(RESULTS / f'bounds_{arguments.preset}.json'))
+        return
     wait_until_quiet()
     torch.set_num_threads(THREADS)
     config = PRESETS[arguments.preset]()
@@ -79,6 +87,24 @@ def measure_frame(config: RoseConfig) -> Times:
         raise RuntimeError(f'The frame has {found} segments instead of the forced {OBJECTS}.')
     with torch.inference_mode():
         return time_parts({**frame.stages(), _FRAME: frame.segment}, {}).whole
+
+
+def markdown(path: Path) -> str:
+    """A table of a file that was measured: bound, time and ratio by stage, and all the rest."""
+    record = json.loads(path.read_text(encoding='utf-8'))
+    lines = ['| | bound | measured | over the bound |', '| --- | --- | --- | --- |']
+    stages: dict[str, list[str]] = {}
+    rest = [f'{record["machine"]}; {record["date"]}']
+    for scenario in record['scenarios'].values():
+        for figure in scenario['figures']:
+            stage, is_stage, _ = figure['name'].partition(': ')
+            value = f'{figure["value"]:.4g} {figure["unit"]}'
+            if is_stage:
+                stages.setdefault(stage, []).append(value)
+            else:
+                rest.append(f'{stage}: {value}')
+    lines += [f'| {" | ".join([stage, *values])} |' for stage, values in stages.items()]
+    return '\n'.join([*lines, '', *rest])
 
 
 def machine_figures(half: Hardware, single: Hardware) -> list[Figure]:

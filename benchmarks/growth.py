@@ -19,8 +19,7 @@ from benchmarks.figures import Figure, Section, report
 from benchmarks.forced_frame import ForcedFrame, make_frame
 from benchmarks.process_sample import sample_process
 from benchmarks.quiet import wait_until_quiet
-from benchmarks.ratios.__main__ import THREADS
-from benchmarks.ratios.ratio import ROUNDS, time_ms
+from benchmarks.ratios.ratio import ROUNDS, THREADS, time_ms
 from rose_model.presets import nano
 
 SIZES = ((480, 640), (720, 1280), (1080, 1920), (2160, 3840))

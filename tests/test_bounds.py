@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import bounds
+from benchmarks.figures import Section, report
 from benchmarks.forced_frame import ForcedFrame, make_frame
 from benchmarks.hardware import Hardware, gemm_rate, read_bandwidth
 from benchmarks.work import Load, Work, decode_step, frame_work, names, prefill
@@ -123,6 +124,14 @@ def test_a_goal_holds_for_the_frame_of_its_preset_alone():
     assert values['outside these stages'].value == 70
     others = bounds.measured_figures('nano', {'frame': 39.0}, times)
     assert all(figure.holds for figure in others)
+
+
+def test_a_result_becomes_a_table_for_the_readme(tmp_path):
+    figures = bounds.measured_figures('nano', {'frame': 40.0}, {'frame': 100.0})
+    report('x', {'bfloat16': Section(1.0, figures)}, tmp_path)
+    table = bounds.markdown(tmp_path / 'x.json').splitlines()
+    assert table[2] == '| frame | 40 ms | 100 ms | 2.5 x |'
+    assert table[-2] == 'outside these stages: 100 ms'
 
 
 def test_names_cost_more_with_each_object_and_each_token():

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.figures import RESULTS
 from benchmarks.quiet import BusyMachineError, require_idle_cores, wait_until_quiet
-from benchmarks.ratios.ratio import Ratio
+from benchmarks.ratios.ratio import THREADS, Ratio
 from benchmarks.ratios.table import HEADER, cells, markdown, write
 
 MODULES = {
@@ -37,7 +37,6 @@ MODULES = {
     'R13': 'names',  # our loop, against transformers' generate()
 }
 """The module of each benchmark; its function of that name, in lower case, gives the ratios."""
-THREADS = 2
 
 
 def main() -> None:

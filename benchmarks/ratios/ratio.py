@@ -10,6 +10,7 @@ from statistics import median
 from typing import TypeVar
 
 ROUNDS = 7
+THREADS = 2
 _CONTROL = 3.0
 """A ratio counts if it is further from 1 than this many times the control."""
 
