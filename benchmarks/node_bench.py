@@ -222,9 +222,12 @@ def running_node(command: Sequence[str], **parameters: object) -> Iterator[NodeB
                 bench.close()
 
 
-def stub_command(frame_ms: float, refine_ms: float = 20.0, segments: int = 20) -> list[str]:
+def stub_command(
+    frame_ms: float, refine_ms: float = 20.0, segments: int = 20, scene: str = 'ellipses'
+) -> list[str]:
     """The node around a stub of these times."""
-    return ['-m', 'benchmarks.stub_node', str(frame_ms), str(refine_ms), str(segments)]
+    numbers = (frame_ms, refine_ms, segments)
+    return ['-m', 'benchmarks.stub_node', *map(str, numbers), scene]
 
 
 def _camera_command(load: Load) -> list[str]:

@@ -1,6 +1,7 @@
 """The real node around a model that takes a known time, so that all the rest is the node's.
 
-``python -m benchmarks.stub_node FRAME_MS REFINE_MS SEGMENTS --ros-args ...``
+``python -m benchmarks.stub_node FRAME_MS REFINE_MS SEGMENTS SCENE --ros-args ...``, where SCENE is
+``ellipses``, which do not overlap, or ``dense``, a crowded street.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.dense_scene import dense_segments
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.rose_node import run
 from ros2_rose.worker import Segmenter
@@ -40,6 +42,7 @@ class StubSegmenter:
     frame_s: float
     refine_s: float
     segments: int
+    scene: str = 'ellipses'
     name: str = 'stub@00000000'
 
     def segment(
@@ -50,12 +53,11 @@ class StubSegmenter:
         candidates: Sequence[str] = (),
         deadline_s: float = math.inf,
     ) -> Segmentation:
-        """As many ellipses as were asked for, all over the image."""
-        time.sleep(self.frame_s)
+        """As many segments as were asked for, all over the image."""
         height, width = image.shape[:2]
-        return Segmentation(
-            _ellipses(height, width, self.segments), (height, width), '', _NO_CONTEXT
-        )
+        segments = _SCENES[self.scene](height, width, self.segments)
+        time.sleep(self.frame_s)
+        return Segmentation(segments, (height, width), '', _NO_CONTEXT)
 
     def self_refine(
         self, segmentation: Segmentation, *, deadline_s: float = math.inf
@@ -105,14 +107,23 @@ def _ellipses(height: int, width: int, count: int) -> tuple[Segment, ...]:
     return tuple(sorted(segments, key=lambda segment: segment.area, reverse=True))
 
 
+@cache
+def _dense(height: int, width: int, count: int) -> tuple[Segment, ...]:
+    return dense_segments((height, width), count)
+
+
+_SCENES = {'ellipses': _ellipses, 'dense': _dense}
+
+
 def main() -> NoReturn:
     """Run the node with the stub until a signal ends it."""
     frame_ms, refine_ms, segments = (float(text) for text in sys.argv[1:4])
+    scene = sys.argv[4]
 
     def load(parameters: RoseParameters) -> Segmenter:
-        return StubSegmenter(frame_ms / 1e3, refine_ms / 1e3, int(segments))
+        return StubSegmenter(frame_ms / 1e3, refine_ms / 1e3, int(segments), scene)
 
-    os._exit(run([sys.argv[0], *sys.argv[4:]], load))
+    os._exit(run([sys.argv[0], *sys.argv[5:]], load))
 
 
 if __name__ == '__main__':

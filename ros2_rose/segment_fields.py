@@ -40,12 +40,11 @@ _STATED = {Scope.FRAME: Source.MODEL, Scope.TRACK: Source.TRACKED, Scope.SESSION
 def array_fields(
     record: FrameRecord, model: str, segments: Iterable[Segment] | None = None
 ) -> Fields:
-    """A ``SegmentArray`` of all segments of a frame, or of some: ``segments`` is a list of what
-    :func:`segment_fields` gives, ``header`` the record's own.
+    """A ``SegmentArray`` of all segments of a frame, or of some in the same order, largest first:
+    ``segments`` is a list of what :func:`segment_fields` gives, ``header`` the record's own.
     """
     height, width = record.segmentation.original_size
     chosen = record.segmentation.segments if segments is None else segments
-    ordered = sorted(chosen, key=lambda segment: segment.area, reverse=True)
     return {
         'header': record.header,
         'camera': record.camera,
@@ -65,7 +64,7 @@ def array_fields(
                 is_refined=segment.revision > 0 and segment.id not in record.given_back,
                 ontology=record.ontology.class_of(segment.category),
             )
-            for segment in ordered
+            for segment in chosen
         ],
     }
 

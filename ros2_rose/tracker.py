@@ -85,12 +85,10 @@ class Tracker:
         ]
         self._tracks = [*seen, *lost]
         self._recent.append(stamp_ns)
-        return frame.with_segments(
-            tuple(
-                replace(segment, id=track.id)
-                for segment, track in zip(segments, seen, strict=True)
-            )
+        named = (
+            replace(segment, id=track.id) for segment, track in zip(segments, seen, strict=True)
         )
+        return replace(frame, segments=tuple(named))
 
     def can_follow(self, identity: str, stamp_ns: int) -> bool:
         """Whether the object is followed, or can be from a frame of that stamp on."""

@@ -101,6 +101,8 @@ def crop_mask(mask: NDArray[np.bool_]) -> CroppedMask | None:
 
 def _without_specks(logit: NDArray[np.float32], min_share: float) -> NDArray[np.float32]:
     """Logits ``[M, M]`` whose sign is changed in specks and holes: borders stay smooth."""
+    if not min_share:
+        return logit
     mask = logit > 0
     solid = without_specks(mask, min_share * logit.size)
     return logit if solid is mask else np.where(solid != mask, -logit, logit)

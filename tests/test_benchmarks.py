@@ -63,9 +63,12 @@ def test_the_slope_of_memory_and_its_bound():
     assert slope == pytest.approx(6, abs=1)
 
 
-def test_the_stub_gives_as_many_segments_as_asked_for_inside_the_image():
-    frame = StubSegmenter(0.0, 0.0, 20).segment(np.zeros((72, 128, 3), np.uint8))
+@pytest.mark.parametrize('scene', ['ellipses', 'dense'])
+def test_the_stub_gives_as_many_segments_as_asked_for_inside_the_image(scene):
+    frame = StubSegmenter(0.0, 0.0, 20, scene).segment(np.zeros((72, 128, 3), np.uint8))
     assert len(frame.segments) == 20
+    areas = [segment.area for segment in frame.segments]
+    assert areas == sorted(areas, reverse=True)
     for segment in frame.segments:
         x1, y1, x2, y2 = segment.box_xyxy
         assert 0 <= x1 < x2 <= 128

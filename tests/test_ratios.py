@@ -1,11 +1,16 @@
 """What the comparisons of speed reckon with; they themselves are run by hand."""
 
 import pytest
+from std_msgs.msg import Header
 
 from benchmarks import quiet
+from benchmarks.dense_scene import dense_geometry, dense_logits, dense_segments
 from benchmarks.quiet import BusyMachineError, require_idle_cores, require_quiet_machine
-from benchmarks.ratios import table
+from benchmarks.ratios import masks, message, table
 from benchmarks.ratios.ratio import Ratio, compare
+from ros2_rose.history import FrameRecord
+from ros2_rose.segment_fields import array_fields
+from rose_model.records import Segmentation
 
 
 def a_ratio(b_ms=20.0, spread=0.01, equal=True, at_least=None):
@@ -70,3 +75,32 @@ def test_results_become_a_table_for_the_readme(tmp_path):
     assert lines[2] == '| R1 | x | 10.00 ms | 20.0 s | 2000.00 | ≥ 2 | 1.0 % | n | yes |'
     assert lines[3] == '| R1 | x | 10.00 ms | 20.00 ms | 2.00 |  | 1.0 % | DIFFER | NO |'
     assert lines[-1] == 'R1: prefill_s 1.5'
+
+
+def test_the_dense_scene_has_masks_of_all_sizes_that_overlap():
+    areas = [segment.area for segment in dense_segments((270, 480))]
+    assert len(areas) == 100
+    assert max(areas) > 1000 * min(areas)
+    assert sum(areas) > 2 * 270 * 480
+
+
+def test_masks_cropped_and_one_by_one_are_told_apart_by_their_pixels():
+    geometry = dense_geometry(masks.SIZE)
+    logits = dense_logits(geometry, 10)[6:]
+    ours, theirs = masks.cropped(logits, geometry), masks.one_by_one(logits, geometry)
+    assert masks._are_equal(ours, theirs)
+    logits[0, :100] = -1.0
+    assert not masks._are_equal(masks.cropped(logits, geometry), theirs)
+
+
+def test_run_lengths_in_any_form_make_the_same_message():
+    frame = Segmentation(dense_segments((108, 192), 9), (108, 192), '', None)
+    fields = array_fields(FrameRecord('camera', Header(), 0, 0, frame), 'model')
+    flat, lists, arrays = (
+        message.to_bytes(fields, form)
+        for form in (message.flat, message.as_list, message.as_numpy)
+    )
+    assert message._are_equal(flat, lists)
+    assert message._are_equal(flat, arrays)
+    fields['segments'][0]['mask']['counts'][0] += 1
+    assert not message._are_equal(flat, message.to_bytes(fields, message.flat))

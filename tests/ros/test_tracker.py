@@ -4,9 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
 
-from ros2_rose.tracker import MEMORY, Tracker, _cells
+from ros2_rose.tracker import MEMORY, MIN_IOU, Tracker, _cells
 from rose_model.records import Segment, Segmentation
+from rose_model.refinement import segment_iou
 
 SIZE = (60, 80)
 
@@ -62,6 +66,36 @@ def test_what_is_new_gets_an_id_that_was_never_used():
     tracker.forget()
     last = set(ids(tracker, thing((50, 30, 70, 50))).values())
     assert len(old | new | last) == 3
+
+
+BOXES = st.lists(
+    st.tuples(st.integers(0, 60), st.integers(0, 40), st.integers(1, 20), st.integers(1, 20)),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(BOXES, BOXES, st.randoms(use_true_random=False))
+def test_no_pair_of_masks_that_overlap_enough_is_passed_over(before, after, random):
+    """Most pairs are ruled out by boxes and areas; those that count must not be."""
+    first, second = (
+        [thing((x, y, x + w, y + h), is_thing=random.random() < 0.7) for x, y, w, h in boxes]
+        for boxes in (before, after)
+    )
+    tracker = Tracker()
+    followed = follow(tracker, *first)
+    old = {segment.id: segment for segment in followed}
+    gained = 0.0
+    for segment in follow(tracker, *second):
+        if segment.id in old:
+            assert segment.is_thing == old[segment.id].is_thing
+            assert segment_iou(segment, old[segment.id]) >= MIN_IOU
+            gained += segment_iou(segment, old[segment.id])
+    iou = np.array(
+        [[segment_iou(a, b) * (a.is_thing == b.is_thing) for b in second] for a in first]
+    )
+    score = np.where(iou >= MIN_IOU, iou, 0)
+    assert gained == pytest.approx(score[linear_sum_assignment(score, maximize=True)].sum())
 
 
 def test_a_thing_does_not_become_stuff():
