@@ -65,11 +65,9 @@ class Subject:
 
     @property
     def category_prompt(self) -> CategoryPrompt:
-        """The prompt of names; its end is a number without a token, so that hardly a name ends
-        early.
-        """
+        """The prompt of names; its end is never said, so that no name ends early."""
         prompt = Prompter(self.tokenizer, self.config.category.template).category()
-        return CategoryPrompt(prompt.before, prompt.after, end=self.config.language.vocabulary - 1)
+        return CategoryPrompt(prompt.before, prompt.after, end=_never_said(self.config))
 
     def segmenter(self, patches: int) -> RoseSegmenter:
         """The door that users take, which keeps so many patches."""
@@ -113,7 +111,13 @@ def random_rose(config: RoseConfig, device: torch.device, dtype: torch.dtype) ->
     for name, parameter in rose.sam.named_parameters():
         if 'rel_pos' in name or 'pos_embed' in name:  # begin as zeros, which no trained model has
             nn.init.normal_(parameter, std=0.02)
+    rose.perception.language_model.lm_head.weight.data[_never_said(config)] = 0
     return rose.requires_grad_(False).eval()
+
+
+def _never_said(config: RoseConfig) -> int:
+    """A token of no text; its logit is 0, and the best of so many others is always higher."""
+    return config.language.vocabulary - 1
 
 
 def prompt_tokenizer(config: RoseConfig) -> RoseTokenizer:
