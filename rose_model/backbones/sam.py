@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from functools import partial
 
-import torch
 from segment_anything.modeling import (
     ImageEncoderViT,
     MaskDecoder,
@@ -15,12 +14,19 @@ from segment_anything.modeling import (
 )
 from torch import Tensor, nn
 
+from rose_model.backbones.sam_attention import SamAttention
+from rose_model.backbones.sam_decoder import decode
+from rose_model.backbones.sam_norm import replace_norms
 from rose_model.config import SamConfig
 
 
 class Sam(nn.Module):
     """SAM in the two steps that ROSE uses: ``encode`` an image once, ``decode`` many mask
     embeddings.
+
+    The parameters and their names are those of ``segment_anything``; what is computed is the same,
+    too, with less work (``sam_attention``, ``sam_decoder``), and in float16 without overflow
+    (``sam_norm``).
     """
 
     def __init__(self, config: SamConfig) -> None:
@@ -59,6 +65,10 @@ class Sam(nn.Module):
             iou_head_depth=3,
             iou_head_hidden_dim=config.prompt_width,
         )
+        for block in self.image_encoder.blocks:
+            block.attn = SamAttention(block.attn, size, block.window_size)
+            block.window_size = 0  # the attention cuts into windows itself
+        replace_norms(self)
 
     def encode(self, pixels: Tensor) -> Tensor:
         """Image embeddings ``[B, C, h, w]`` of normalised, padded ``[B, 3, side, side]``."""
@@ -71,26 +81,13 @@ class Sam(nn.Module):
 
         ``image_embeddings``: ``[1, C, h, w]`` for one image, or ``[N, C, h, w]`` with each row's
         own image.  As in LISA the embedding is the only sparse prompt, without position or type
-        code, and the dense prompt is ``no_mask_embed``; only mask token 0 is read.  One image is
-        not repeated for N prompts: it is broadcast until the first image-to-token attention makes
-        its tokens differ.
+        code, and the dense prompt is ``no_mask_embed``; only mask token 0 is read.
         """
         return self.decode_prompts(mask_embedding[:, None], image_embeddings)
 
     def decode_prompts(self, prompts: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """As ``decode``, for any number of sparse prompts each: ``[N, T, C]``."""
-        decoder = self.mask_decoder
-        tokens = torch.cat((decoder.iou_token.weight, decoder.mask_tokens.weight))
-        tokens = tokens.to(prompts.dtype).expand(len(prompts), -1, -1)
-        dense = self.prompt_encoder.no_mask_embed.weight.view(1, -1, 1, 1)
-        queries, image = decoder.transformer(
-            image_embeddings + dense.to(image_embeddings.dtype),
-            self.prompt_encoder.get_dense_pe().to(image_embeddings.dtype),
-            torch.cat((tokens, prompts), dim=1),
-        )
-        height, width = image_embeddings.shape[-2:]
-        upscaled = decoder.output_upscaling(image.mT.unflatten(2, (height, width)))
-        weights = decoder.output_hypernetworks_mlps[0](queries[:, 1])
-        logits = torch.einsum('nc,nchw->nhw', weights, upscaled)
-        predicted_iou = decoder.iou_prediction_head(queries[:, 0])[:, 0]
-        return logits, predicted_iou
+        dense = self.prompt_encoder.no_mask_embed.weight
+        content = image_embeddings.flatten(2).mT + dense
+        position = self.prompt_encoder.get_dense_pe().flatten(2).mT[0]
+        return decode(self.mask_decoder, prompts, content, position.to(content.dtype))
