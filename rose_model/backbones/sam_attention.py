@@ -14,7 +14,7 @@ from rose_model.backbones.working_set import rows_at_once
 
 def is_exporting() -> bool:
     """A graph is being made: plain operators only, and no loops over what may vary."""
-    return torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export()
+    return bool(torch.compiler.is_exporting() or torch.onnx.is_in_onnx_export())
 
 
 def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -28,7 +28,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
     scores = (query * query.shape[-1] ** -0.5) @ key.mT
     if bias is not None:
         scores = scores + bias
-    return scores.softmax(-1) @ value
+    mixed: Tensor = scores.softmax(-1) @ value
+    return mixed
 
 
 class SamAttention(nn.Module):
@@ -95,7 +96,7 @@ class SamAttention(nn.Module):
             return _attend_augmented(query, key, value, columns)
         spread = _multiply_out if self.has_windows else _spread
         heads = rows_at_once(len(query) * self.side**4 * query.itemsize, query.device)
-        parts = (part.split(heads, 1) for part in (query, key, value, columns))
+        parts = (torch.split(part, heads, 1) for part in (query, key, value, columns))
         return torch.cat(
             [attend(q, k, v, spread(c)) for q, k, v, c in zip(*parts, strict=True)], 1
         )
@@ -106,7 +107,7 @@ class SamAttention(nn.Module):
         """
         batch, heads, _, width = query.shape
         side = self.side
-        grid = query.unflatten(2, (side, side))
+        grid = torch.unflatten(query, 2, (side, side))
         by_row = grid.permute(2, 0, 1, 3, 4).reshape(side, -1, width)
         by_row = by_row @ self.rel_pos_h[self.distances].mT
         by_column = grid.permute(3, 0, 1, 2, 4).reshape(side, -1, width)

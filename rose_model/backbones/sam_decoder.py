@@ -9,10 +9,12 @@ are projected to the image's width, and 48 columns a place (8 heads, 6 tokens) d
 
 from __future__ import annotations
 
+import math
+
 import torch
 from segment_anything.modeling import MaskDecoder
 from segment_anything.modeling.transformer import Attention, TwoWayAttentionBlock
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from rose_model.backbones.sam_attention import attend, is_exporting
@@ -34,15 +36,19 @@ def decode(
     queries = _update_tokens(decoder.transformer.layers[0], tokens, tokens, placed, content)
     if is_exporting():
         return _finish(decoder, queries, tokens, placed, content, position)
-    rows = rows_at_once(_feature_bytes(decoder, content), content.device)
+    step = rows_at_once(_feature_bytes(decoder, content), content.device)
     decoded = []
-    for start in range(0, max(count, 1), rows):
-        parts = (
-            part if part.shape[0] == 1 else part[start : start + rows]
-            for part in (queries, tokens, placed, content)
-        )
-        decoded.append(_finish(decoder, *parts, position))
+    for start in range(0, max(count, 1), step):
+        rows = slice(start, start + step)
+        own_rows = _rows(queries, rows), _rows(tokens, rows)
+        image_rows = _rows(placed, rows), _rows(content, rows)
+        decoded.append(_finish(decoder, *own_rows, *image_rows, position))
     return torch.cat([logits for logits, _ in decoded]), torch.cat([iou for _, iou in decoded])
+
+
+def _rows(part: Tensor, rows: slice) -> Tensor:
+    """Those rows of ``part``, or the one that is for all."""
+    return part if part.shape[0] == 1 else part[rows]
 
 
 def _finish(
@@ -67,7 +73,7 @@ def _finish(
     last = _read_image(transformer.final_attn_token_to_image, queries + tokens, placed, content)
     queries = transformer.norm_final_attn(queries + last)
     weights = decoder.output_hypernetworks_mlps[0](queries[:, 1])
-    logits = _upscale(decoder.output_upscaling, content) @ weights[:, :, None]
+    logits = _upscale(decoder, content) @ weights[:, :, None]
     return _unfold(logits), decoder.iou_prediction_head(queries[:, 0])[:, 0]
 
 
@@ -90,18 +96,14 @@ def _update_tokens(
 def _update_image(
     layer: TwoWayAttentionBlock, queries: Tensor, tokens: Tensor, placed: Tensor, content: Tensor
 ) -> Tensor:
-    """A layer's work on the image, which looks at the prompts: ``[1 or N, P, C]`` to ``[N, P, C]``."""
+    """A layer's work on the image, which looks at the prompts: ``[N, P, C]``."""
     attention = layer.cross_attn_image_to_token
-    key, value = (
-        _heads(projection(part), attention.num_heads)
-        for projection, part in (
-            (attention.k_proj, queries + tokens),
-            (attention.v_proj, queries),
-        )
-    )
+    key = _heads(attention.k_proj(queries + tokens), attention.num_heads)
+    value = _heads(attention.v_proj(queries), attention.num_heads)
     key = key * key.shape[-1] ** -0.5
     columns = (key @ _head_rows(attention.q_proj.weight, attention)).flatten(1, 2)
-    scores = (columns @ placed.squeeze(0).mT).unflatten(1, key.shape[1:3])
+    shared = placed[0] if placed.shape[0] == 1 else placed
+    scores = torch.unflatten(columns @ shared.mT, 1, key.shape[1:3])
     scores = scores + key @ _head_rows(attention.q_proj.bias[:, None], attention)
     shares = scores.softmax(2).flatten(1, 2)
     seen = value @ _head_rows(attention.out_proj.weight.mT, attention)
@@ -120,7 +122,7 @@ def _read_image(attention: Attention, queries: Tensor, placed: Tensor, content: 
     columns = (query @ _head_rows(attention.k_proj.weight, attention)).flatten(1, 2)
     # The bias of the keys adds the same to all scores of a query: the softmax takes it away.
     shares = (columns @ placed.mT).softmax(-1)
-    seen = (shares @ content).unflatten(1, query.shape[1:3])
+    seen = torch.unflatten(shares @ content, 1, query.shape[1:3])
     seen = seen @ _head_rows(attention.v_proj.weight, attention).mT
     output: Tensor = attention.out_proj(_merge(seen) + attention.v_proj.bias)
     return output
@@ -140,7 +142,7 @@ def _attend(attention: Attention, query: Tensor, key: Tensor, value: Tensor) -> 
 
 def _heads(tokens: Tensor, heads: int) -> Tensor:
     """``[B, T, heads * width]`` to ``[B, heads, T, width]``."""
-    return tokens.unflatten(-1, (heads, -1)).transpose(1, 2)
+    return torch.unflatten(tokens, -1, (heads, tokens.shape[-1] // heads)).transpose(1, 2)
 
 
 def _merge(tokens: Tensor) -> Tensor:
@@ -150,36 +152,39 @@ def _merge(tokens: Tensor) -> Tensor:
 
 def _head_rows(weight: Tensor, attention: Attention) -> Tensor:
     """The rows of a weight ``[heads * width, C]`` by heads: ``[heads, width, C]``."""
-    return weight.unflatten(0, (attention.num_heads, -1))
+    return torch.unflatten(weight, 0, (attention.num_heads, -1))
 
 
-def _upscale(upscaling: nn.Sequential, content: Tensor) -> Tensor:
+def _upscale(decoder: MaskDecoder, content: Tensor) -> Tensor:
     """Features ``[N, P * 4 * 4, C / 8]``: of each place its 2 x 2 quarters, and theirs.
 
-    The strides of both transposed convolutions are their kernels' sizes, so that each place gives
-    its four by itself, by a product; kept in this order nothing but the logits is ever moved.
+    The strides of both transposed convolutions are their kernels' sizes: each place gives its four
+    by itself, by a product.  In this order nothing is moved but, in the end, the logits.
     """
-    first, norm, activation, second, _ = upscaling
-    features = norm.last(_quarter(first, content))
-    return activation(_quarter(second, activation(features))).flatten(1, -2)
+    first, norm, activation, second, _ = decoder.output_upscaling
+    features = norm.last(_quarter(content, first.weight, first.bias))
+    features = _quarter(activation(features), second.weight, second.bias)
+    upscaled: Tensor = activation(features)
+    return upscaled.flatten(1, -2)
 
 
-def _quarter(convolution: nn.ConvTranspose2d, features: Tensor) -> Tensor:
-    """``[..., in]`` to ``[..., 4, out]``."""
-    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    bias = convolution.bias.expand(4, -1).flatten()
-    return functional.linear(features, weight, bias).unflatten(-1, (4, -1))
+def _quarter(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """``[..., in]`` to ``[..., 4, out]`` with the weight ``[in, out, 2, 2]``."""
+    rows = weight.permute(2, 3, 1, 0).flatten(0, 2)
+    quarters = functional.linear(features, rows, bias.expand(4, -1).flatten())
+    return torch.unflatten(quarters, -1, (4, -1))
 
 
 def _unfold(logits: Tensor) -> Tensor:
     """Values of places, quarters and quarters of these, ``[N, g * g * 4 * 4, 1]``, as masks ``[N,
     4g, 4g]``.
     """
-    side = round((logits.shape[1] / 16) ** 0.5)
+    side = math.isqrt(logits.shape[1] // 16)
     parts = logits.view(-1, side, side, 2, 2, 2, 2)
     return parts.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, 4 * side, 4 * side)
 
 
 def _feature_bytes(decoder: MaskDecoder, content: Tensor) -> int:
-    """Memory of the upscaled features of one prompt."""
-    return 16 * content.shape[1] * (decoder.transformer_dim // 8) * content.itemsize
+    """Memory of the upscaled features of one prompt, its largest tensor."""
+    width: int = decoder.transformer_dim // 8
+    return 16 * content.shape[1] * width * content.itemsize

@@ -41,14 +41,11 @@ def replace_norms(module: nn.Module) -> None:
     """Put the norms above in the place of all others in a module; the parameters stay."""
     for name, child in module.named_children():
         if isinstance(child, nn.LayerNorm):
-            _replace(module, name, LayerNorm(child.normalized_shape, child.eps))
+            norm = LayerNorm(child.normalized_shape, child.eps)
         elif isinstance(child, LayerNorm2d):
-            _replace(module, name, ChannelNorm(len(child.weight), child.eps))
+            norm = ChannelNorm(len(child.weight), child.eps)
         else:
             replace_norms(child)
-
-
-def _replace(module: nn.Module, name: str, norm: LayerNorm) -> None:
-    child = module.get_submodule(name)
-    norm.weight, norm.bias = child.weight, child.bias
-    setattr(module, name, norm)
+            continue
+        norm.weight, norm.bias = child.weight, child.bias
+        setattr(module, name, norm)
