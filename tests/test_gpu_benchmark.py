@@ -32,9 +32,9 @@ from benchmarks.accelerator.subject import (
     Subject,
     forced_masks,
     make_subject,
-    prompt_tokenizer,
 )
 from benchmarks.accelerator.timer import Timer, Times
+from benchmarks.forced_frame import word_tokenizer
 from rose_model.config import (
     CategoryConfig,
     LanguageConfig,
@@ -44,7 +44,6 @@ from rose_model.config import (
     VisionConfig,
 )
 from rose_model.instructions import Prompter
-from rose_model.presets import rose_7b
 
 CPU = torch.device('cpu')
 TINY = RoseConfig(
@@ -164,7 +163,7 @@ def test_counts_are_forced_whatever_random_weights_say(tiny) -> None:
 
 
 def test_the_prompts_have_as_many_tokens_as_those_of_a_large_vocabulary() -> None:
-    prompter = Prompter(prompt_tokenizer(rose_7b()), 'chatml')
+    prompter = Prompter(word_tokenizer(), 'chatml')
     prompt, name = prompter.perception(INSTRUCTION), prompter.category()
     assert len(prompt.before) + len(prompt.instruction) + len(prompt.answer) == 46
     assert (len(name.before), len(name.after)) == (14, 19)

@@ -11,7 +11,7 @@ from segment_anything.modeling.image_encoder import Attention, get_rel_pos
 from torch import Tensor, nn
 from torch.nn.functional import one_hot, pad, scaled_dot_product_attention
 
-from benchmarks.accelerator import work
+from benchmarks.accelerator.bounds import stage_bounds_ms
 from benchmarks.accelerator.inputs import make_inputs
 from benchmarks.accelerator.reading import Reading
 from benchmarks.accelerator.subject import Subject
@@ -28,7 +28,7 @@ def encoder_three_ways(subject: Subject, timer: Timer) -> Iterator[Reading]:
     further columns of queries and keys; and the one that the model uses.
     """
     pixels = make_inputs(subject).sam_pixels
-    bound_ms = work.sam_encoder(subject.config.sam).bound_ms()
+    bound_ms = sum(stage_bounds_ms(subject)['SAM encoder'])
     encoder = reference_encoder(subject)
     expected = encoder(pixels)
     yield _measured('reference, eager attention', encoder, pixels, expected, timer, bound_ms)
@@ -48,7 +48,7 @@ def encoder_compiled(subject: Subject, timer: Timer) -> Iterator[Reading]:
     )
     first = timer.once_ms(lambda: compiled(pixels))
     yield Reading('compilation', first / 1e3, 's')
-    bound_ms = work.sam_encoder(subject.config.sam).bound_ms()
+    bound_ms = sum(stage_bounds_ms(subject)['SAM encoder'])
     yield _measured('ours, compiled', compiled, pixels, expected, timer, bound_ms)
 
 

@@ -9,16 +9,16 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from transformers import DynamicCache, StaticCache
-from transformers.cache_utils import DynamicLayer
+from transformers import StaticCache
 
-from benchmarks.accelerator import work
+from benchmarks.accelerator.bounds import sequential_step_ms
 from benchmarks.accelerator.frames import frame_times
 from benchmarks.accelerator.inputs import Inputs, make_inputs
 from benchmarks.accelerator.names import name_times
 from benchmarks.accelerator.reading import Reading
 from benchmarks.accelerator.subject import KEPT, OBJECTS, Subject
 from benchmarks.accelerator.timer import Timer
+from benchmarks.ratios.sequential import read_context
 from rose_model.cuda_graph import CudaGraph
 
 TOKENS = (100, 200, 600)
@@ -43,15 +43,15 @@ class SequentialDecoder:
     def __init__(self, subject: Subject, inputs: Inputs, tokens: int) -> None:
         self._model = subject.rose.perception.language_model
         embeds = _prompt(subject, inputs.patches)
-        hidden, cache = _prefill(subject, embeds)
+        read, token = read_context(self._model, embeds)
         context = embeds.shape[1]
         slots = _MULTIPLE * -(-(context + tokens) // _MULTIPLE)
         self._cache = StaticCache(config=self._model.config, max_cache_len=slots)
-        for number, (keys, values) in enumerate(cache):
+        for number, (keys, values) in enumerate(read):
             self._cache.update(keys, values, number)
         self._slots = torch.arange(slots, device=embeds.device)
         self._position = torch.full((1, 1), context, device=embeds.device)
-        self.token = self._model.lm_head(hidden[:, -1]).argmax(-1, keepdim=True)
+        self.token = token[:, None]
         self.step = CudaGraph(self._step) if embeds.is_cuda else self._step
 
     def _step(self) -> None:
@@ -84,7 +84,7 @@ def sequential(subject: Subject, timer: Timer) -> Iterator[Reading]:
     shared_ms = ours[OBJECTS] - names_ms
     yield Reading('our frame without its names', shared_ms)
     context = inputs.embedding.shape[0] + TOKENS[-1] // 2
-    bound_ms = work.step(subject.config.language, 1, context).bound_ms()
+    bound_ms = sequential_step_ms(subject, context)
     last = {TOKENS[-1]: _eager_ms(subject, timer, inputs)}
     each_ms = last[TOKENS[-1]] / TOKENS[-1]
     yield Reading('step, eager, growing cache', each_ms, rounds=TOKENS[-1], bound=bound_ms)
@@ -144,16 +144,3 @@ def _prompt(subject: Subject, patches: Tensor) -> Tensor:
         for ids in (prompt.before, (*prompt.instruction, *prompt.answer))
     )
     return torch.cat((before, patches, after), dim=1)
-
-
-def _prefill(subject: Subject, embeds: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-    """The last states, and keys and values of each layer."""
-    model = subject.rose.perception.language_model.model
-    cache = DynamicCache(config=model.config)
-    output = model(inputs_embeds=embeds, past_key_values=cache, use_cache=True, is_causal=False)
-    layers = [layer for layer in cache.layers if isinstance(layer, DynamicLayer)]
-    return output.last_hidden_state, [
-        (layer.keys, layer.values)
-        for layer in layers
-        if layer.keys is not None and layer.values is not None
-    ]

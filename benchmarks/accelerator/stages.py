@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-from benchmarks.accelerator import work
+from benchmarks.accelerator.bounds import stage_bounds_ms
 from benchmarks.accelerator.frames import frame_times
 from benchmarks.accelerator.inputs import Inputs, make_inputs, staged
 from benchmarks.accelerator.masks import post_process
 from benchmarks.accelerator.names import name_times
 from benchmarks.accelerator.reading import Reading
-from benchmarks.accelerator.subject import KEPT, NAME_TOKENS, OBJECTS, Subject
+from benchmarks.accelerator.subject import KEPT, OBJECTS, Subject
 from benchmarks.accelerator.timer import Timer
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.mask_decoder import decode_masks
@@ -25,12 +25,11 @@ SLOW_ROUNDS = 20
 
 @dataclass(frozen=True)
 class Stage:
-    """What is run, and its least time; ``is_host``: the CPU works, too."""
+    """What is run, and which of ``stage_bounds_ms`` it does; without one the CPU works, too."""
 
     name: str
     run: Callable[[], object]
-    bound_ms: float | None = None
-    is_host: bool = False
+    does: tuple[str, ...] = ()
 
 
 def stage_table(subject: Subject, timer: Timer) -> Iterator[Reading]:
@@ -38,30 +37,29 @@ def stage_table(subject: Subject, timer: Timer) -> Iterator[Reading]:
     are no duplicates.
     """
     inputs = make_inputs(subject)
-    stages = _stages(subject, inputs)
-    for stage in stages:
-        if stage.is_host:
-            times = timer.on_clock(stage.run, SLOW_ROUNDS)
-        else:
+    bounds_ms = {stage: sum(passes) for stage, passes in stage_bounds_ms(subject).items()}
+    for stage in _stages(subject, inputs):
+        if stage.does:
             times = timer.on_device(stage.run, ROUNDS)
-        yield Reading.of(stage.name, times, stage.bound_ms)
-    encode = GraphedFunction(subject.rose.perception.encode)
-    graphed = timer.on_device(lambda: encode(inputs.lmm_pixels), ROUNDS)
-    yield Reading.of('SigLIP and projector, CUDA graph', graphed)
-    around_ms = sum(stage.bound_ms or 0.0 for stage in stages)
+            yield Reading.of(stage.name, times, sum(bounds_ms[part] for part in stage.does))
+        else:
+            yield Reading.of(stage.name, timer.on_clock(stage.run, SLOW_ROUNDS))
     for count in (OBJECTS, KEPT):
-        first, step = _name_bounds_ms(subject, count)
-        prompt = name_times(subject, timer, count, SLOW_ROUNDS, tokens=1)
-        names = name_times(subject, timer, count, SLOW_ROUNDS)
-        yield Reading.of(f'category prefill, {count} names', prompt, first)
-        more = NAME_TOKENS - 1
-        step_ms = (names.p50_ms - prompt.p50_ms) / more
-        yield Reading(f'decode step, {count} names', step_ms, bound=step, note='by difference')
-        yield Reading.of(f'category stage, {count} names', names, first + more * step)
-        frame = frame_times(subject, timer, OBJECTS, SLOW_ROUNDS, kept=count)
-        yield Reading.of(
-            f'whole frame, {OBJECTS} masks, {count} names', frame, around_ms + first + more * step
-        )
+        yield from _names_and_frame(subject, timer, count)
+
+
+def _names_and_frame(subject: Subject, timer: Timer, count: int) -> Iterator[Reading]:
+    bounds_ms = stage_bounds_ms(subject, names=count)
+    first_ms, *more_ms = bounds_ms['names']
+    prompt = name_times(subject, timer, count, SLOW_ROUNDS, tokens=1)
+    names = name_times(subject, timer, count, SLOW_ROUNDS)
+    step_ms = (names.p50_ms - prompt.p50_ms) / len(more_ms)
+    yield Reading.of(f'category prefill, {count} names', prompt, first_ms)
+    yield Reading(f'decode step, {count} names', step_ms, bound=more_ms[0], note='by difference')
+    yield Reading.of(f'category stage, {count} names', names, sum(bounds_ms['names']))
+    frame = frame_times(subject, timer, OBJECTS, SLOW_ROUNDS, kept=count)
+    whole_ms = sum(sum(passes) for passes in bounds_ms.values())
+    yield Reading.of(f'whole frame, {OBJECTS} masks, {count} names', frame, whole_ms)
 
 
 def stage_table_fp16(subject: Subject, timer: Timer) -> Iterator[Reading]:
@@ -75,62 +73,37 @@ def stage_table_fp16(subject: Subject, timer: Timer) -> Iterator[Reading]:
 
 
 def _stages(subject: Subject, inputs: Inputs) -> list[Stage]:
-    rose, config = subject.rose, subject.config
-    perception, analyzer = rose.perception, rose.patch_analyzer
-    prompt = subject.perception_prompt
-    text = len(prompt.before) + len(prompt.instruction) + len(prompt.answer)
-    tokens = inputs.patches.shape[1] + text
-    kept = inputs.embedding[:OBJECTS]
+    rose, perception, analyzer = subject.rose, subject.rose.perception, subject.rose.patch_analyzer
+    prompts, kept = [subject.perception_prompt], inputs.embedding[:OBJECTS]
+    encode = GraphedFunction(perception.encode)
     return [
-        Stage('views of the image', lambda: make_views(subject.image, config), is_host=True),
-        Stage('staging, normalised', lambda: staged(subject, inputs.views), is_host=True),
+        Stage('views of the image', lambda: make_views(subject.image, subject.config)),
+        Stage('staging, normalised', lambda: staged(subject, inputs.views)),
+        Stage('SigLIP', lambda: perception.vision_tower(inputs.lmm_pixels), ('SigLIP',)),
+        Stage('projector', lambda: perception.projector(inputs.features), ('projector',)),
         Stage(
-            'SigLIP',
-            lambda: perception.vision_tower(inputs.lmm_pixels),
-            work.vision_tower(config.vision).bound_ms(),
+            'SigLIP and projector, CUDA graph',
+            lambda: encode(inputs.lmm_pixels),
+            ('SigLIP', 'projector'),
         ),
+        Stage('prefill', lambda: perception.read(inputs.patches, prompts), ('prefill',)),
         Stage(
-            'projector',
-            lambda: perception.projector(inputs.features),
-            work.projector(config).bound_ms(),
-        ),
-        Stage(
-            f'prefill, {tokens} tokens',
-            lambda: perception.read(inputs.patches, [prompt]),
-            work.prefill(config.language, tokens).bound_ms(),
-        ),
-        Stage(
-            'objectness of all, two heads of 100',
+            'heads',
             lambda: (
                 analyzer.objectness_logit(inputs.embedding),
                 analyzer.mask_embedding(kept),
                 analyzer.category_embedding(kept),
             ),
-            work.heads(config, OBJECTS).bound_ms(),
+            ('objectness of all patches', 'mask embeddings', 'category embeddings'),
         ),
+        Stage('SAM encoder', lambda: rose.sam.encode(inputs.sam_pixels), ('SAM encoder',)),
         Stage(
-            'SAM encoder',
-            lambda: rose.sam.encode(inputs.sam_pixels),
-            work.sam_encoder(config.sam).bound_ms(),
-        ),
-        Stage(
-            'SAM decoder, 100 masks',
+            f'SAM decoder, {OBJECTS} masks',
             lambda: decode_masks(rose.sam, inputs.mask_embedding, inputs.image_embeddings),
-            work.sam_decoder(config.sam, OBJECTS).bound_ms(),
+            ('SAM mask decoder',),
         ),
         Stage(
-            'post-processing, 100 masks of 1080p',
+            f'post-processing, {OBJECTS} masks of 1080p',
             lambda: post_process(subject, inputs.views.geometry),
-            is_host=True,
         ),
     ]
-
-
-def _name_bounds_ms(subject: Subject, count: int) -> tuple[float, float]:
-    """Of the prompts of so many names, and of one token more."""
-    prompt, language = subject.category_prompt, subject.config.language
-    before, after = len(prompt.before), len(prompt.after) + 1
-    return (
-        work.names(language, count, before, after).bound_ms(),
-        work.step(language, count, before + after + 2).bound_ms(),
-    )

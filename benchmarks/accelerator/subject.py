@@ -14,18 +14,19 @@ from unittest import mock
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from torch import Tensor, nn
 
+from benchmarks.forced_frame import separate_masks, word_tokenizer
 from rose_model import patch_decoder
 from rose_model.checkpoint import Pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.instructions import CategoryPrompt, PerceptionPrompt, Prompter
 from rose_model.mask_decoder import LowResolutionMasks, decode_masks
 from rose_model.postprocess import keep_unique
+from rose_model.preprocess import FrameGeometry
 from rose_model.rose import Rose, build_rose
 from rose_model.segmenter import RoseSegmenter
-from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
+from rose_model.tokenizer import RoseTokenizer
 
 OBJECTS = 100
 KEPT = 30
@@ -37,8 +38,6 @@ INSTRUCTION = (
     'kind of ground one.'
 )
 """46 tokens of text beside the image, with the dialogue around it."""
-_SPECIALS = (PAD_TOKEN, END_TOKEN, CATEGORY_TOKEN, '<|im_start|>', '<|im_end|>')
-_MERGES = 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,12 +84,12 @@ def make_subject(config: RoseConfig, device: torch.device, dtype: torch.dtype) -
             'postprocess': config.postprocess.model_copy(update={'min_area': 0.0}),
         }
     )
-    height, width = IMAGE_SIZE
+    geometry = FrameGeometry.of(IMAGE_SIZE, config)
     return Subject(
         rose=random_rose(forced, device, dtype),
-        tokenizer=prompt_tokenizer(forced),
-        image=np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8),
-        masks=ellipses(OBJECTS, config.sam.mask_size, height / width).to(device),
+        tokenizer=word_tokenizer(),
+        image=np.random.default_rng(0).integers(0, 256, (*IMAGE_SIZE, 3), dtype=np.uint8),
+        masks=separate_masks(OBJECTS, geometry, config.sam).to(device),
     )
 
 
@@ -118,47 +117,6 @@ def random_rose(config: RoseConfig, device: torch.device, dtype: torch.dtype) ->
 def _never_said(config: RoseConfig) -> int:
     """A token of no text; its logit is 0, and the best of so many others is always higher."""
     return config.language.vocabulary - 1
-
-
-def prompt_tokenizer(config: RoseConfig) -> RoseTokenizer:
-    """A tokenizer that gives the prompts about a token a word, as a large one does."""
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    trainer = trainers.BpeTrainer(
-        vocab_size=min(config.language.vocabulary, config.text.vocabulary, _MERGES),
-        special_tokens=list(dict.fromkeys((*_SPECIALS, config.text.pad))),
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    texts = (
-        'system\nYou are a helpful assistant.',
-        'user\n',
-        'assistant\n',
-        'USER: ',
-        ' ASSISTANT:',
-        '\n' + INSTRUCTION,
-        ' Please decode this linguistic embedding into a noun concept.',
-        ' Sure, it is',
-    )
-    tokenizer.train_from_iterator(texts, trainer)
-    return RoseTokenizer(tokenizer)
-
-
-def ellipses(count: int, side: int, height: float) -> Tensor:
-    """Logits ``[count, side, side]`` of ellipses of a dense scene's sizes, in the upper ``height``
-    of the frame, where the image is.
-    """
-    draw = np.random.default_rng(0)
-    grid = torch.arange(side) / side
-    shapes = []
-    for _ in range(count):
-        half_x, half_y = draw.uniform(0.02, 0.12, 2)
-        x = draw.uniform(half_x, 1 - half_x)
-        y = draw.uniform(half_y, max(height - half_y, half_y + 0.01))
-        across, down = (grid[None, :] - x) / half_x, (grid[:, None] - y) / half_y
-        shapes.append(10 * (1 - across**2 - down**2))
-    return torch.stack(shapes)
 
 
 @contextmanager
