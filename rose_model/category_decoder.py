@@ -18,7 +18,7 @@ from rose_model.instructions import CategoryPrompt
 from rose_model.prefix_cache import PrefixCache, run_prefix
 
 IGNORE = -100
-_SMALLEST_BATCH = 8
+_BATCH_STEP = 16
 MAX_NAME_CHARACTERS = 64
 
 
@@ -55,7 +55,7 @@ class CategoryDecoder:
 
     What stands before the embedding is the same for every name: it is run once, here, and its keys
     and values are shared.  All rows have the same length, so there is no padding.  On a GPU each
-    pass is replayed as a CUDA graph; N is rounded up to a power of two there, so that few are
+    pass is replayed as a CUDA graph; N is rounded up to a multiple of 16 there, so that few are
     recorded.
     """
 
@@ -74,6 +74,17 @@ class CategoryDecoder:
             self._after = language_model.model.embed_tokens(after)
 
     @torch.inference_mode()
+    def prepare(self, most: int) -> None:
+        """On a GPU, record all passes for up to ``most`` names, so that no frame waits for it."""
+        if not self._is_graphed:
+            return
+        for count in range(_BATCH_STEP, most + _BATCH_STEP, _BATCH_STEP):
+            batch = self._batch(count)
+            batch.start(self._after.new_zeros(count, self._after.shape[-1]))
+            for run in batch.passes:
+                run()
+
+    @torch.inference_mode()
     def decode(self, category_embedding: Tensor) -> DecodedNames:
         """Names for category embeddings ``[N, D]``; N may be 0."""
         count = len(category_embedding)
@@ -90,7 +101,7 @@ class CategoryDecoder:
     def _batch(self, count: int) -> _Batch:
         if not self._is_graphed:
             return self._new_batch(count)
-        size = max(_SMALLEST_BATCH, 1 << (count - 1).bit_length())
+        size = -(-count // _BATCH_STEP) * _BATCH_STEP
         if size not in self._batches:
             self._batches[size] = self._new_batch(size)
         return self._batches[size]

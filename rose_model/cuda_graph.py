@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 
+@lru_cache(maxsize=1)
+def _shared_pool() -> object:
+    """Where recorded work keeps what it needs for itself.
+
+    It is the same memory for all: they run one after the other, and each leaves its results
+    elsewhere.
+    """
+    return torch.cuda.graph_pool_handle()
+
+
 class CudaGraph:
     """``work`` without arguments and results: it reads and writes tensors that stay where they
-    are, and nothing of what it does depends on their values.
+    are, which were made outside of it, and nothing of what it does depends on their values.
 
     The first call carries it out as it is, which also warms it up, and records it, which carries
     nothing out; later ones replay the record.
@@ -32,7 +43,7 @@ class CudaGraph:
             self._work()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=_shared_pool()):  # type: ignore[arg-type]
             self._work()
         self._graph = graph
 

@@ -84,6 +84,10 @@ class PatchDecoder:
         self._candidate_embedding = torch.zeros(0)
         self._mask_pace, self._name_pace = Pace(), Pace()
 
+    def prepare(self, most: int) -> None:
+        """Do beforehand what can be done for up to ``most`` patches."""
+        self._names.prepare(most)
+
     def decode(
         self,
         readings: PatchReadings,

@@ -69,6 +69,7 @@ class RoseSegmenter:
         self._roles = role_map(self.config.super_patch, self.config.vision.grid_size)
         self._prompter = Prompter(self._tokenizer, self.config.category.template)
         self._decoder = PatchDecoder(self._rose, self._tokenizer, pretrained.text_tokenizer)
+        self._decoder.prepare(patch_filter.max_segments)
 
     @classmethod
     def from_pretrained(
