@@ -68,6 +68,7 @@ class CategoryDecoder:
         self._batches: dict[int, _Batch] = {}
         device = language_model.lm_head.weight.device
         self._is_graphed = device.type == 'cuda'
+        self._pool = torch.cuda.graph_pool_handle() if self._is_graphed else None
         with torch.inference_mode():
             self._prefix = run_prefix(language_model.model, prompt.before, device)
             after = torch.tensor([prompt.after], device=device)
@@ -108,7 +109,13 @@ class CategoryDecoder:
 
     def _new_batch(self, size: int) -> _Batch:
         return _Batch(
-            self._model, self._prefix, self._after, self._prompt.end, size, self._max_new_tokens
+            self._model,
+            self._prefix,
+            self._after,
+            self._prompt.end,
+            size,
+            self._max_new_tokens,
+            self._pool,
         )
 
     def _read(self, batch: _Batch, count: int, steps: int) -> DecodedNames:
@@ -134,6 +141,7 @@ class _Batch:
         end: int,
         size: int,
         max_new_tokens: int,
+        pool: object | None,
     ) -> None:
         device = after.device
         self._model, self._end = model, end
@@ -148,7 +156,7 @@ class _Batch:
         self.is_open = torch.empty(size, dtype=torch.bool, device=device)
         work = [partial(self._pass, step) for step in range(max_new_tokens)]
         self.passes: list[Callable[[], None]] = (
-            [CudaGraph(step) for step in work] if after.is_cuda else [*work]
+            [CudaGraph(step, pool) for step in work] if after.is_cuda else [*work]
         )
 
     def start(self, category_embedding: Tensor) -> None:

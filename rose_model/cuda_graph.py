@@ -3,20 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 
 import torch
 from torch import Tensor
-
-
-@lru_cache(maxsize=1)
-def _shared_pool() -> object:
-    """Where recorded work keeps what it needs for itself.
-
-    It is the same memory for all: they run one after the other, and each leaves its results
-    elsewhere.
-    """
-    return torch.cuda.graph_pool_handle()
 
 
 class CudaGraph:
@@ -24,11 +13,14 @@ class CudaGraph:
     are, which were made outside of it, and nothing of what it does depends on their values.
 
     The first call carries it out as it is, which also warms it up, and records it, which carries
-    nothing out; later ones replay the record.
+    nothing out; later ones replay the record.  ``pool``, of ``torch.cuda.graph_pool_handle``, is
+    where the record keeps what it needs for itself; records that never run at the same time may
+    share it.
     """
 
-    def __init__(self, work: Callable[[], None]) -> None:
+    def __init__(self, work: Callable[[], None], pool: object | None = None) -> None:
         self._work = work
+        self._pool = pool
         self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
@@ -43,7 +35,7 @@ class CudaGraph:
             self._work()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=_shared_pool()):  # type: ignore[arg-type]
+        with torch.cuda.graph(graph, pool=self._pool):  # type: ignore[arg-type]
             self._work()
         self._graph = graph
 

@@ -54,13 +54,18 @@ def test_a_result_is_not_changed_by_the_next_call() -> None:
 
 @needs_gpu
 @pytest.mark.parametrize('count', [1, 7, 20])
-def test_replayed_names_are_those_of_the_cpu(rose: Rose, prompter: Prompter, count: int) -> None:
-    embeddings = torch.randn(count, 32)
-    model, prompt = rose.perception.language_model, prompter.category()
-    expected = CategoryDecoder(model, prompt, 4).decode(embeddings)
-    decoder = CategoryDecoder(model.cuda(), prompt, 4)
-    for _ in range(3):  # carried out, replayed, replayed after another number of names
-        names = decoder.decode(embeddings.cuda())
-        decoder.decode(embeddings[:1].cuda())
+def test_replayed_names_are_those_of_single_launches(
+    rose: Rose, prompter: Prompter, count: int
+) -> None:
+    embeddings = torch.randn(count, 32, device='cuda')
+    model, prompt = rose.perception.language_model.cuda(), prompter.category()
+    launched = CategoryDecoder(model, prompt, 4)
+    launched._is_graphed = False  # each frame is carried out for the first time
+    expected = launched.decode(embeddings)
+    decoder = CategoryDecoder(model, prompt, 4)
+    decoder.prepare(count)
+    for _ in range(3):  # replayed, and again after another number of names
+        names = decoder.decode(embeddings)
+        decoder.decode(embeddings[:1])
         assert names.token_ids == expected.token_ids
         torch.testing.assert_close(names.scores, expected.scores, rtol=1e-3, atol=1e-4)
