@@ -1,7 +1,7 @@
 """The only way of tensors from the model's device to the CPU: many at once, in one copy.
 
-Each copy waits until the device has done all its work, so a frame makes two: one to choose its
-patches, and one for all that becomes of its masks.
+Each copy waits until the device has done all its work, so a frame makes two: one for all that
+becomes of its masks, and one for its names.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ Colour = tuple[int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _BRIGHT = 110  # luminance from which on black letters can be read better than white ones
-_FINEST = 128  # points along the longer side of a mask on which its thickest place is looked for
+_FINEST = 64  # points along the longer side of a mask on which its thickest place is looked for
 
 
 @dataclass(frozen=True)
@@ -96,8 +96,9 @@ def _candidates(segment: Segment, width: int, height: int) -> Iterator[tuple[int
         yield x1, y2
         yield x2 - width, y2
     step = max(1, max(segment.mask.shape) // _FINEST)
-    coarse = np.pad(segment.mask[::step, ::step], 1).view(np.uint8)
-    depth = cv2.distanceTransform(coarse, cv2.DIST_L2, 3)
+    coarse = segment.mask[::step, ::step].astype(np.uint8)
+    padded = cv2.copyMakeBorder(coarse, 1, 1, 1, 1, cv2.BORDER_CONSTANT, value=0)
+    depth = cv2.distanceTransform(padded, cv2.DIST_L2, 3)
     row, column = np.unravel_index(int(np.argmax(depth)), depth.shape)
     yield x1 + step * (int(column) - 1) - width // 2, y1 + step * (int(row) - 1) - height // 2
 
