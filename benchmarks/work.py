@@ -125,45 +125,41 @@ def decode_step(config: LanguageConfig, rows: int, context: int) -> Work:
 
 
 def sam_encoder(config: SamConfig) -> Work:
-    """Windowed blocks as SAM defines them, their padding included, global blocks, and the neck."""
+    """Windowed blocks, whose padding is attended to and not projected, global blocks, and the
+    neck.
+    """
     side, width = config.embedding_size, config.width
     tokens, layer = side * side, 12 * width * width
     full = len(config.global_layers) if config.window else config.layers
     windows = ceil(side / config.window) ** 2 if config.window else 0
-    seen = config.window**2
-    padded = windows * seen
-    positions = 1 if config.relative_positions else 0
-    windowed = (
-        padded * 8 * width * width
-        + tokens * 16 * width * width
-        + windows * 4 * seen * seen * width
-        + positions * 4 * padded * config.window * width
-    )
-    whole = (
-        2 * tokens * layer + 4 * tokens * tokens * width + positions * 4 * tokens * side * width
-    )
+    scores = full * tokens * tokens + (config.layers - full) * windows * config.window**4
+    positions = 0
+    if config.relative_positions:  # of each token, to the rows and to the columns
+        positions = 4 * tokens * width * (full * side + (config.layers - full) * config.window)
     neck = width * config.prompt_width + 9 * config.prompt_width**2
     embed = 3 * config.patch_size**2 * width
-    flops = (config.layers - full) * windowed + full * whole + 2 * tokens * (embed + neck)
-    return Work(flops, config.layers * layer + neck + embed + tokens * width)
+    weights = config.layers * layer + neck + embed
+    flops = 2 * tokens * weights + 4 * scores * width + positions
+    return Work(flops, weights + tokens * width)
 
 
 def sam_decoder(config: SamConfig, prompts: int) -> Work:
-    """The two-way transformer, upscaling and one mask for each prompt; in the first layer the
-    image's keys, values and queries are computed once for all of them.
+    """The two-way transformer, upscaling and one mask for each prompt, in the form with the least
+    work (``rose_model.backbones.sam_decoder``): the few tokens are projected, not the image.
     """
     n, c, inner = config.embedding_size**2, config.prompt_width, config.prompt_width // 2
-    one = 2 * n * c * inner
-    attention = 4 * _SAM_TOKENS * n * inner
-    tokens = 2 * _SAM_TOKENS * (4 * c * c + 2 * c * config.decoder_mlp_width + 6 * c * inner)
-    layer = (2 * one + attention) + (one + attention + one) + tokens
-    first, second = c // 4, c // 8
-    upscale = 2 * n * c * first * 4 + 2 * 4 * n * first * second * 4
-    product = 2 * 16 * n * second
-    each = config.decoder_layers * layer + (2 * one + attention) + upscale + product
-    flops = prompts * (each - 3 * one) + 3 * one
-    layers = 4 * c * c + 2 * c * config.decoder_mlp_width + 12 * c * inner
-    return Work(flops, config.decoder_layers * layers + 4 * c * inner)
+    look = 4 * config.decoder_heads * _SAM_TOKENS * c * n
+    tokens = 2 * _SAM_TOKENS * (4 * c * c + 2 * c * config.decoder_mlp_width + 8 * c * inner)
+    # Each layer lets the image look at the tokens and them at it, as a last step does; the first
+    # look is at an image that all prompts share.
+    layers = config.decoder_layers * (2 * look + tokens) + 4 * _SAM_TOKENS * n * inner
+    upscale = 2 * n * c * c + 2 * 4 * n * (c // 4) * (c // 2)
+    product = 2 * 16 * n * (c // 8)
+    shared = 4 * n * c * inner
+    weights = config.decoder_layers * (
+        4 * c * c + 2 * c * config.decoder_mlp_width + 8 * c * inner
+    )
+    return Work(prompts * (layers + upscale + product) + shared, weights)
 
 
 def _linear(rows: int, weights: float) -> Work:

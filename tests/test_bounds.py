@@ -35,13 +35,16 @@ def tflop(passes) -> float:
         ('SigLIP', 2.46),
         ('projector', 0.078),
         ('prefill', 32.89),
-        ('SAM encoder', 5.96),
-        ('SAM mask decoder', 0.28),
+        ('SAM encoder', 5.66),
         ('names', 33.27),
     ],
 )
 def test_work_of_rose_7b_is_known(stage, known):
     assert tflop(frame_work(rose_7b(), Load())[stage]) == pytest.approx(known, rel=0.01)
+
+
+def test_masks_take_less_work_than_in_the_reference():
+    assert tflop(frame_work(rose_7b(), Load())['SAM mask decoder']) < 0.6 * 0.28
 
 
 def test_causal_attention_has_half_of_the_scores():
@@ -78,17 +81,18 @@ def forced() -> ForcedFrame:
 
 
 @torch.inference_mode()
-def test_the_work_of_each_stage_is_what_pytorch_counts(forced):
-    """Up to convolutions at the border, and small products that the model of work leaves out."""
+def test_the_work_of_each_stage_is_the_least_of_what_pytorch_counts(forced):
+    """All but equal, save for SAM's relative positions, for which more is done than has to be."""
     work = frame_work(forced.rose.config, forced.load)
     counted = {}
     for stage, run in forced.stages().items():
         with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
             run()
-        counted[stage] = counter.get_total_flops()
+        counted[stage] = counter.get_total_flops() / 1e12
     assert counted.keys() == work.keys()
     for stage, flops in counted.items():
-        assert 1e12 * tflop(work[stage]) == pytest.approx(flops, rel=0.1), stage
+        least = 0.8 if stage == 'SAM encoder' else 0.99
+        assert least < tflop(work[stage]) / flops < 1.001, stage
 
 
 def test_a_forced_frame_has_all_of_its_objects(forced):
