@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from benchmarks.dense_scene import dense_geometry, dense_logits
-from benchmarks.ratios.ratio import Ratio, compare, time_ms
+from benchmarks.ratios.ratio import ROUNDS, Ratio, compare, time_ms
 from ros2_rose.masks import decode_runs, encode_runs
 from rose_model.host import to_host
 from rose_model.postprocess import crop_masks, suppress_duplicates
@@ -32,18 +32,21 @@ class Encoded:
     runs: Any
 
 
-def r10() -> list[Ratio]:
-    """From mask logits ``[100, 256, 256]`` to boxes and run lengths in a 1080p image."""
+def r10(device: str = 'cpu', rounds: int = ROUNDS) -> list[Ratio]:
+    """From mask logits ``[100, 256, 256]`` on a device to boxes and run lengths in a 1080p
+    image.
+    """
     geometry = dense_geometry(SIZE)
-    logits = dense_logits(geometry, MASKS)
+    logits = dense_logits(geometry, MASKS).to(device)
     ratio = compare(
         'boxes and runs of 100 masks: cropped, against each at full resolution',
         lambda: cropped(logits, geometry),
         lambda: one_by_one(logits, geometry),
         _are_equal,
         at_least=20.0,
+        rounds=rounds,
     )
-    scores = torch.linspace(1, 0, MASKS)
+    scores = torch.linspace(1, 0, MASKS, device=device)
     extra = {
         'duplicates_ms': time_ms(lambda: suppress_duplicates(logits, scores, _MAX_IOU)),
         'with_specks_removed_ms': time_ms(lambda: cropped(logits, geometry, _MIN_REGION)),
