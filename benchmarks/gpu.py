@@ -1,8 +1,8 @@
 """``python -m benchmarks.gpu``: how fast a model of full size is on a GPU, with random weights.
 
-One command, about six minutes on an H100: a table, and a JSON file that is written after every
-section, so that nothing is lost where the command is stopped.  A section that fails says why, and
-the others go on.
+One command, made for less than eight minutes of an H100: tables, and a JSON file that is written
+after every section, so that nothing is lost where the command is stopped.  A section that fails
+says why, and the others go on.
 """
 
 from __future__ import annotations
