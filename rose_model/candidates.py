@@ -14,6 +14,10 @@ from rose_model.tokenizer import RoseTokenizer
 
 MAX_CANDIDATES = 256
 MAX_CANDIDATE_CHARACTERS = 64
+NO_TEXT_TOWER = (
+    'This model has no text tower to compare candidates with; leave them out, or make the model '
+    'anew with rose init --siglip-text.'
+)
 
 
 def check_candidates(names: Sequence[str]) -> tuple[str, ...]:
@@ -52,3 +56,10 @@ class NameEncoder:
         ids = [self._tokenizer.encode(name.strip().lower()) for name in names]
         embedding: Tensor = self._tower(ids, self._pad)
         return embedding
+
+
+def name_encoder(tower: TextTower | None, tokenizer: RoseTokenizer | None) -> NameEncoder | None:
+    """The encoder of a model's text tower and its tokenizer; ``None`` where it has none."""
+    if tower is None or tokenizer is None:
+        return None
+    return NameEncoder(tower, tokenizer)

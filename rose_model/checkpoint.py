@@ -5,6 +5,7 @@ run code.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,12 +29,13 @@ SHIPPED = Path(__file__).parent / 'weights'
 class Pretrained:
     """What a ROSE folder holds; ``weights_hash`` is the sha256 of the weights file, in hex.
 
-    ``text_tokenizer`` belongs to SigLIP's text tower; small models share one for both.
+    ``text_tokenizer`` belongs to SigLIP's text tower; small models share one for both.  ``None``:
+    there is no such tower.
     """
 
     rose: Rose
     tokenizer: RoseTokenizer
-    text_tokenizer: RoseTokenizer
+    text_tokenizer: RoseTokenizer | None
     weights_hash: str
 
 
@@ -77,22 +79,25 @@ def check_folder(model: str | Path) -> RoseConfig:
     """
     folder = find_folder(model)
     config = RoseConfig.read(folder / CONFIG_FILE)
-    for name, vocabulary in (
-        (TOKENIZER_FILE, config.language.vocabulary),
-        (config.text.tokenizer, config.text.vocabulary),
-    ):
+    vocabularies = [(TOKENIZER_FILE, config.language.vocabulary)]
+    if config.text is not None:
+        vocabularies.append((config.text.tokenizer, config.text.vocabulary))
+    for name, vocabulary in vocabularies:
         tokens = len(RoseTokenizer.load(folder / name))
         if tokens > vocabulary:
             raise CheckpointError(
                 f'{folder / name} has {tokens} tokens, the model only {vocabulary}; use the '
                 'tokenizer that was saved with the weights.'
             )
-    with torch.device('meta'):
-        expected = {
-            name: tuple(value.shape) for name, value in _stored(build_rose(config)).items()
-        }
-    _check_shapes(folder / WEIGHTS_FILE, expected)
+    _check_shapes(folder / WEIGHTS_FILE, stored_shapes(config))
     return config
+
+
+def stored_shapes(config: RoseConfig) -> dict[str, tuple[int, ...]]:
+    """Names and shapes of the tensors in the weights file of a model."""
+    with torch.device('meta'):
+        state = stored_state(build_rose(config))
+    return {name: tuple(value.shape) for name, value in state.items()}
 
 
 def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype) -> Pretrained:
@@ -112,7 +117,7 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
     return Pretrained(
         rose.cast(dtype).to(device),
         RoseTokenizer.load(folder / TOKENIZER_FILE),
-        RoseTokenizer.load(folder / config.text.tokenizer),
+        None if config.text is None else RoseTokenizer.load(folder / config.text.tokenizer),
         digest,
     )
 
@@ -133,24 +138,35 @@ def save_pretrained(
     Raises:
         ConfigError: the configuration names a tokenizer of the text tower, and none is given.
     """
-    if text_tokenizer is None and rose.config.text.tokenizer != TOKENIZER_FILE:
-        raise ConfigError(
-            f'The text tower reads {rose.config.text.tokenizer}; give its tokenizer.'
-        )
-    folder.mkdir(parents=True, exist_ok=True)
-    rose.config.write(folder / CONFIG_FILE)
-    tokenizer.save(folder / TOKENIZER_FILE)
-    if text_tokenizer is not None:
-        text_tokenizer.save(folder / rose.config.text.tokenizer)
     state = {
-        name: value.detach().to('cpu', dtype).contiguous() for name, value in _stored(rose).items()
+        name: value.detach().to('cpu', dtype).contiguous()
+        for name, value in stored_state(rose).items()
     }
+    write_folder(folder, rose.config, state, tokenizer, text_tokenizer)
+
+
+def write_folder(
+    folder: Path,
+    config: RoseConfig,
+    state: Mapping[str, Tensor],
+    tokenizer: RoseTokenizer,
+    text_tokenizer: RoseTokenizer | None,
+) -> None:
+    """As ``save_pretrained``, for weights that are no module: each is written in its own type."""
+    own_file = TOKENIZER_FILE if config.text is None else config.text.tokenizer
+    if text_tokenizer is None and own_file != TOKENIZER_FILE:
+        raise ConfigError(f'The text tower reads {own_file}; give its tokenizer.')
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write(folder / CONFIG_FILE)
+    tokenizer.save(folder / TOKENIZER_FILE)
+    if text_tokenizer is not None and own_file != TOKENIZER_FILE:
+        text_tokenizer.save(folder / own_file)
     partial = folder / (WEIGHTS_FILE + '.partial')
-    save_file(state, partial, metadata={'format': 'pt'})
+    save_file(dict(state), partial, metadata={'format': 'pt'})
     partial.replace(folder / WEIGHTS_FILE)
 
 
-def _stored(rose: Rose) -> dict[str, Tensor]:
+def stored_state(rose: Rose) -> dict[str, Tensor]:
     """The state to be stored: a tied ``lm_head`` is the embedding table and is stored once."""
     state: dict[str, Tensor] = rose.state_dict()
     if rose.config.language.tied_embeddings:

@@ -166,13 +166,16 @@ class CategoryConfig(_Frozen):
 
 
 class RoseConfig(_Frozen):
-    """Everything that decides what a ROSE model is, save its weights and its tokenizer."""
+    """Everything that decides what a ROSE model is, save its weights and its tokenizer.
+
+    ``text``: ``None`` for a model without a text tower, which cannot choose among candidates.
+    """
 
     name: str
     vision: VisionConfig
     language: LanguageConfig
     sam: SamConfig
-    text: TextConfig
+    text: TextConfig | None
     siglip_width: Positive
     category: CategoryConfig
     super_patch: SuperPatchConfig = SuperPatchConfig()

@@ -65,8 +65,9 @@ def refuse_eager_half(rose: Rose) -> None:
     parts = {
         'the language model': rose.perception.language_model,
         'the vision tower': rose.perception.vision_tower.siglip,
-        'the text tower': rose.text_tower.siglip,
     }
+    if rose.text_tower is not None:
+        parts['the text tower'] = rose.text_tower.siglip
     for name, part in parts.items():
         implementation = part.config._attn_implementation
         if implementation == 'eager':

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rose_model.candidates import NameEncoder
+from rose_model.candidates import NO_TEXT_TOWER, name_encoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
 from rose_model.device import stage
-from rose_model.errors import ModelOutputError
+from rose_model.errors import InvalidRequestError, ModelOutputError
 from rose_model.host import to_host
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
@@ -67,7 +67,7 @@ class PatchDecoder:
     """Masks and names of kept patches; names are generated, or chosen from given candidates."""
 
     def __init__(
-        self, rose: Rose, tokenizer: RoseTokenizer, text_tokenizer: RoseTokenizer
+        self, rose: Rose, tokenizer: RoseTokenizer, text_tokenizer: RoseTokenizer | None
     ) -> None:
         config = rose.config
         self._rose = rose
@@ -79,7 +79,7 @@ class PatchDecoder:
             Prompter(tokenizer, config.category.template).category(),
             config.category.max_new_tokens,
         )
-        self._encode_names = NameEncoder(rose.text_tower, text_tokenizer)
+        self._encode_names = name_encoder(rose.text_tower, text_tokenizer)
         self._candidates: tuple[str, ...] = ()
         self._candidate_embedding = torch.zeros(0)
         self._mask_pace, self._name_pace = Pace(), Pace()
@@ -182,6 +182,8 @@ class PatchDecoder:
         return list(zip(shown, decoded.scores.tolist(), strict=True))
 
     def _choose(self, embedding: Tensor, candidates: tuple[str, ...]) -> list[tuple[str, float]]:
+        if self._encode_names is None:
+            raise InvalidRequestError(NO_TEXT_TOWER)
         if candidates != self._candidates:
             self._candidate_embedding = self._encode_names(candidates)
             self._candidates = candidates

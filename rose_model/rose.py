@@ -31,14 +31,14 @@ class ParameterCount:
 
 class Rose(nn.Module):
     """Patch-wise perception, patch analyzer, text tower and SAM; the language model serves
-    perception and names alike.
+    perception and names alike.  ``text_tower``: ``None`` where the configuration has none.
     """
 
     def __init__(
         self,
         perception: PatchPerception,
         patch_analyzer: PatchAnalyzer,
-        text_tower: TextTower,
+        text_tower: TextTower | None,
         sam: Sam,
         config: RoseConfig,
     ) -> None:
@@ -79,7 +79,7 @@ class Rose(nn.Module):
             language_model=_count(lmm.model),
             lm_head=0 if tied else _count(lmm.lm_head),
             patch_analyzer=_count(self.patch_analyzer),
-            text_tower=_count(self.text_tower),
+            text_tower=0 if self.text_tower is None else _count(self.text_tower),
             sam_encoder=_count(self.sam.image_encoder),
             sam_decoder=_count(self.sam.mask_decoder),
         )
@@ -96,7 +96,7 @@ def build_rose(config: RoseConfig) -> Rose:
             config=language,
         ),
         patch_analyzer=PatchAnalyzer(language.width, config.sam.prompt_width, config.siglip_width),
-        text_tower=TextTower(config.text, config.siglip_width),
+        text_tower=None if config.text is None else TextTower(config.text, config.siglip_width),
         sam=Sam(config.sam),
         config=config,
     )

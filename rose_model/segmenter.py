@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rose_model.candidates import check_candidates
+from rose_model.candidates import NO_TEXT_TOWER, check_candidates
 from rose_model.category_decoder import printable
 from rose_model.checkpoint import Pretrained, load_pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
@@ -21,6 +21,7 @@ from rose_model.cuda_graph import GraphedFunction
 from rose_model.device import SideStream, find_device, find_dtype, refuse_eager_half, stage
 from rose_model.errors import (
     ConfigError,
+    InvalidRequestError,
     NotUnderstoodError,
     RefinementRejectedError,
     TextTooLongError,
@@ -141,6 +142,8 @@ class RoseSegmenter:
         """
         sentence = ALL_REGIONS if instruction is None else check_text(instruction, 'instruction')
         names = check_candidates(candidates)
+        if names and self.config.text is None:
+            raise InvalidRequestError(NO_TEXT_TOWER)
         self._check_length(sentence)
         context = self._see(image)
         readings = self._perceive(context, sentence, None)

@@ -85,6 +85,11 @@ class RoseTokenizer:
             raise CheckpointError(f'The tokenizer has no token {token!r}.')
         return int(index)
 
+    def add_special(self, token: str) -> int:
+        """The id of a special token, which is added where the tokenizer has none of that name."""
+        self._tokenizer.add_special_tokens([token])
+        return self.special(token)
+
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
         """The texts of rows of ids, without special tokens and without blanks at the ends."""
         return [

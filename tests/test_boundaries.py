@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PACKAGES = ('rose_model', 'ros2_rose', 'demo', 'tools')
 ROS_MODULES = {'ament_index_python', 'cv_bridge', 'launch', 'launch_ros', 'rclpy', 'ros2_rose'}
-OUTER_PACKAGES = {'cli', 'data', 'evaluation', 'export', 'training'}
+OUTER_PACKAGES = {'cli', 'conversion', 'data', 'evaluation', 'export', 'training'}
 
 
 def sources(*packages: str) -> list[Path]:

@@ -12,6 +12,7 @@ from rose_model.cli.bag import PASS_ON, bag
 from rose_model.cli.data import data
 from rose_model.cli.doctor import doctor
 from rose_model.cli.evaluate import evaluate
+from rose_model.cli.init import init
 from rose_model.cli.refine import refine
 from rose_model.cli.segment import segment
 from rose_model.cli.train import train
@@ -54,6 +55,7 @@ def _options(
 
 app.command('segment')(segment)
 app.command('refine')(refine)
+app.command('init')(init)
 app.command('train')(train)
 app.command('eval')(evaluate)
 app.add_typer(data, name='data')

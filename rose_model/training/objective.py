@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, distributed, nn
 
-from rose_model.candidates import NameEncoder
+from rose_model.candidates import name_encoder
 from rose_model.category_decoder import category_loss
 from rose_model.instructions import Prompter
 from rose_model.preprocess import normalise_lmm, normalise_sam
@@ -29,14 +29,15 @@ from rose_model.training.losses import (
 class Objective(nn.Module):
     """The model with its objectives; all passes of the language model are inside ``forward``.
 
-    Without ``masks`` SAM is left alone, and its terms are 0.
+    Without ``masks`` SAM is left alone, and its terms are 0; so is the term of the SigLIP space
+    where the model has no text tower.
     """
 
     def __init__(
         self,
         rose: Rose,
         prompter: Prompter,
-        text_tokenizer: RoseTokenizer,
+        text_tokenizer: RoseTokenizer | None,
         *,
         masks: bool = True,
     ) -> None:
@@ -44,7 +45,7 @@ class Objective(nn.Module):
         self.rose = rose
         self._masks = masks
         self._category_prompt = prompter.category()
-        self._encode_names = NameEncoder(rose.text_tower, text_tokenizer)
+        self._encode_names = name_encoder(rose.text_tower, text_tokenizer)
 
     def forward(self, examples: Sequence[Example]) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss, and its terms by name.
@@ -142,16 +143,21 @@ class Objective(nn.Module):
             self.rose.perception.language_model, self._category_prompt, embedding, ids, inputs
         )
         category, composition = category[: len(chosen)], category[len(chosen) :]
-        everything = sorted(_of_all_processes({*batch.names, *batch.other_names}))
-        column = torch.tensor([everything.index(name) for name in batch.names])
-        logits = analyzer.name_logits(chosen, self._encode_names(everything))
-        siglip = siglip_losses(logits, column.to(logits.device))
         own = batch.question if moved is None else batch.question[moved.row]
         return {
             'loss_category': batch.mean(category, batch.question) * batch.has_targets,
             'loss_composition': batch.mean(composition, own[: len(composition)]),
-            'loss_siglip': batch.mean(siglip, batch.question) * batch.has_targets,
+            'loss_siglip': self._siglip_term(batch, chosen),
         }
+
+    def _siglip_term(self, batch: _Batch, chosen: Tensor) -> Tensor:
+        if self._encode_names is None:
+            return chosen.new_zeros(())
+        everything = sorted(_of_all_processes({*batch.names, *batch.other_names}))
+        column = torch.tensor([everything.index(name) for name in batch.names])
+        logits = self.rose.patch_analyzer.name_logits(chosen, self._encode_names(everything))
+        siglip = siglip_losses(logits, column.to(logits.device))
+        return batch.mean(siglip, batch.question) * batch.has_targets
 
 
 @dataclass(frozen=True, eq=False)

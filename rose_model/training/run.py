@@ -52,7 +52,7 @@ _logger = logging.getLogger(__name__)
 class _Model:
     rose: Rose
     tokenizer: RoseTokenizer
-    text_tokenizer: RoseTokenizer
+    text_tokenizer: RoseTokenizer | None
 
 
 def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
@@ -153,7 +153,7 @@ def _model(recipe: Recipe, folder: Path, world: World) -> _Model:
     if recipe.preset not in PRESETS:
         raise ConfigError(f'No preset {recipe.preset!r}; known: {", ".join(sorted(PRESETS))}.')
     config = PRESETS[recipe.preset]()
-    if config.text.tokenizer != TOKENIZER_FILE:
+    if config.text is None or config.text.tokenizer != TOKENIZER_FILE:
         raise ConfigError(
             f"Preset {recipe.preset} needs its publishers' tokenizers and weights; name a ROSE "
             f'folder that has them as start.'
@@ -204,5 +204,4 @@ def _source(recipe: StageRecipe) -> Source:
 
 
 def _save(folder: Path, model: _Model) -> None:
-    own = model.text_tokenizer if model.rose.config.text.tokenizer != TOKENIZER_FILE else None
-    save_pretrained(folder, model.rose.cpu(), model.tokenizer, text_tokenizer=own)
+    save_pretrained(folder, model.rose.cpu(), model.tokenizer, text_tokenizer=model.text_tokenizer)

@@ -90,7 +90,7 @@ class WholeStage:
         self,
         rose: Rose,
         prompter: Prompter,
-        text_tokenizer: RoseTokenizer,
+        text_tokenizer: RoseTokenizer | None,
         source: Source,
         *,
         masks: bool = True,
