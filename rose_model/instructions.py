@@ -250,6 +250,13 @@ class Prompter:
             end=self._tokenizer.special(self._template.end),
         )
 
+    def special_ids(self) -> tuple[int, ...]:
+        """Ids of the special tokens that the model is spoken to with, ``<CATEGORY>`` among
+        them.
+        """
+        names = self._template.specials | {CATEGORY_TOKEN}
+        return tuple(sorted(self._tokenizer.special(name) for name in names))
+
     def name(self, category: str) -> tuple[int, ...]:
         """Ids of a category name as the model has to generate it, the end token included."""
         return self.response(category)

@@ -75,6 +75,11 @@ class VisionTower(nn.Module):
             stem = ConvolutionalStem(config.width)
             self.siglip.embeddings.add_module('patch_embedding', stem)
 
+    @property
+    def patch_embedding(self) -> nn.Module:
+        """The layer that sees the mask; the paper trains it while the rest is frozen."""
+        return self.siglip.embeddings.patch_embedding
+
     def forward(self, pixels: Tensor) -> Tensor:
         """Patch features ``[B, P, W]`` of ``[B, 4, L, L]``: RGB in [-1, 1], mask in [0, 1]."""
         interpolate = self.config.input_size != self.config.position_size

@@ -13,6 +13,8 @@ from rose_model.cli.data import data
 from rose_model.cli.doctor import doctor
 from rose_model.cli.evaluate import evaluate
 from rose_model.cli.init import init
+from rose_model.cli.merge import merge
+from rose_model.cli.params import params
 from rose_model.cli.refine import refine
 from rose_model.cli.segment import segment
 from rose_model.cli.train import train
@@ -56,7 +58,9 @@ def _options(
 app.command('segment')(segment)
 app.command('refine')(refine)
 app.command('init')(init)
+app.command('params')(params)
 app.command('train')(train)
+app.command('merge')(merge)
 app.command('eval')(evaluate)
 app.add_typer(data, name='data')
 app.command('bag', add_help_option=False, context_settings=PASS_ON)(bag)

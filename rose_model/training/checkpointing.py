@@ -1,7 +1,8 @@
 """The checkpoints of a run: one sealed folder a step, from the newest of which it resumes exactly.
 
 ``checkpoint-000123/`` holds ``state.json``, ``module.safetensors``, ``average.safetensors`` where
-weights are averaged, and one ``optimizer-I-of-N.safetensors`` a process.
+weights are averaged, and one ``optimizer-I-of-N.safetensors`` a process.  Of a run that goes on
+from a base what the base holds, and is frozen, is not stored again.
 """
 
 from __future__ import annotations
@@ -13,11 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
 from rose_model.errors import CheckpointError
+from rose_model.training.module_state import load_state, stored_names, take_state
 from rose_model.training.storage import (
     PARTIAL,
     discard,
@@ -45,7 +46,8 @@ class Position(BaseModel):
     """Where a run stands: ``step`` steps of ``stage`` are done, ``total`` steps of all stages.
 
     ``skipped``: steps of the stage whose loss or gradient was not finite.  ``processes``: over how
-    many the optimizer's state is spread.
+    many the optimizer's state is spread.  ``base``: sha256 of the weights from which everything
+    comes that no stage trains, in hex; ``None`` where all is stored.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
@@ -55,6 +57,7 @@ class Position(BaseModel):
     total: Count
     skipped: Count = 0
     processes: Annotated[int, Field(gt=0)] = 1
+    base: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,23 @@ class Checkpoint:
         Raises:
             CheckpointError: they are not of this model.
         """
-        _load_module(self.folder / MODULE_FILE, module)
+        names = stored_names(module, with_frozen=self.position.base is None)
+        load_state(self.folder / MODULE_FILE, module, names)
         if average is not None:
-            _load_module(self.folder / AVERAGE_FILE, average)
+            load_state(self.folder / AVERAGE_FILE, average, names)
+
+    def require_base(self, base: str | None) -> None:
+        """Compare the weights that the run began with, as ``Position.base`` tells them.
+
+        Raises:
+            CheckpointError: they were others.
+        """
+        if self.position.base != base:
+            before, now = (_told_base(value) for value in (self.position.base, base))
+            raise CheckpointError(
+                f'{self.folder} is of a run {before}, this one is {now}; resume with the start '
+                f'and the lora that it was begun with.'
+            )
 
     def optimizer(self, world: World) -> dict[str, Tensor]:
         """The part of the optimizer's state that this process holds.
@@ -111,16 +128,19 @@ class CheckpointStore:
         """
         target = self._folder / f'{PREFIX}{position.total:06d}'
         partial = target.with_name(target.name + PARTIAL)
-        modules = {MODULE_FILE: module} if average is None else _files(module, average)
+        names = stored_names(module, with_frozen=position.base is None)
+        files = {MODULE_FILE: take_state(module, names)}
+        if average is not None:
+            files[AVERAGE_FILE] = take_state(average, names)
         try:
             with said_if_full(self._folder):
                 if self._world.is_main:
-                    _begin(partial, modules, optimizer, self._world.size)
+                    _begin(partial, files, optimizer, self._world.size)
                 self._world.wait()
                 write_tensors(partial / _optimizer_file(self._world), optimizer)
                 self._world.wait()
                 if self._world.is_main:
-                    _write_main(partial, position, modules)
+                    _write_main(partial, position, files)
                     seal(partial, target)
                     self._keep_newest()
         except BaseException:
@@ -176,24 +196,25 @@ def has_checkpoint(folder: Path) -> bool:
     return any(folder.glob(f'{PREFIX}*'))
 
 
-def _files(module: nn.Module, average: nn.Module) -> dict[str, nn.Module]:
-    return {MODULE_FILE: module, AVERAGE_FILE: average}
-
-
 def _begin(
-    partial: Path, modules: Mapping[str, nn.Module], optimizer: Mapping[str, Tensor], parts: int
+    partial: Path,
+    files: Mapping[str, Mapping[str, Tensor]],
+    optimizer: Mapping[str, Tensor],
+    parts: int,
 ) -> None:
     """An empty provisional folder, if there is room for all that will be in it."""
-    needed = sum(_bytes(_unique(module)) for module in modules.values())
+    needed = sum(_bytes(tensors) for tensors in files.values())
     require_space(partial.parent, needed + parts * _bytes(optimizer))
     if partial.exists():
         shutil.rmtree(partial)
     partial.mkdir()
 
 
-def _write_main(partial: Path, position: Position, modules: Mapping[str, nn.Module]) -> None:
-    for name, module in modules.items():
-        write_tensors(partial / name, _own_copies(_unique(module)))
+def _write_main(
+    partial: Path, position: Position, files: Mapping[str, Mapping[str, Tensor]]
+) -> None:
+    for name, tensors in files.items():
+        write_tensors(partial / name, tensors)
     write_bytes(partial / STATE_FILE, (position.model_dump_json(indent=1) + '\n').encode())
 
 
@@ -220,42 +241,8 @@ def _put_aside(folder: Path) -> None:
     folder.replace(aside)
 
 
-def _load_module(path: Path, module: nn.Module) -> None:
-    tensors = read_tensors(path)
-    if different := sorted(tensors.keys() ^ _unique(module).keys()):
-        raise CheckpointError(
-            f'{path} does not fit the model: tensor {different[0]!r} is in one of them only '
-            f'({len(different)} in all). Resume with the recipe it was made by.'
-        )
-    try:
-        module.load_state_dict(tensors, strict=False)  # second names come along with the first
-    except RuntimeError as error:
-        reason = ' '.join(str(error).split())[:300]
-        raise CheckpointError(
-            f'{path} does not fit the model: {reason} Resume with the recipe it was made by.'
-        ) from error
-
-
-def _unique(module: nn.Module) -> dict[str, Tensor]:
-    """The state of a module; a tensor that has two names, as tied embeddings do, by its first."""
-    seen: set[tuple[int, torch.Size, tuple[int, ...]]] = set()
-    unique: dict[str, Tensor] = {}
-    for name, tensor in module.state_dict().items():
-        key = (tensor.data_ptr(), tensor.shape, tensor.stride())
-        if tensor.numel() == 0 or key not in seen:
-            unique[name] = tensor
-        seen.add(key)
-    return unique
-
-
-def _own_copies(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors, none of them a piece of a larger one, which ZeRO makes of the weights."""
-    return {
-        name: tensor
-        if tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
-        else tensor.clone()
-        for name, tensor in tensors.items()
-    }
+def _told_base(base: str | None) -> str:
+    return 'without lora' if base is None else f'with lora on weights {base[:8]}'
 
 
 def _optimizer_file(world: World) -> str:

@@ -6,9 +6,17 @@ from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from rose_model.errors import ConfigError
+from rose_model.training.lora import LoraRecipe, find_lora
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -86,6 +94,10 @@ class Recipe(BaseModel):
     ROSE folder or a shipped model to go on from.  ``name``: what the trained model is called, if
     not as that.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last
     ones.  ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
+    ``lora``: train adapters and what the paper trains beside them instead of everything, by the
+    name of a preset (default, paper, light) or by its values; the trained model has them merged.
+    ``gradient_checkpointing``: what the layers compute is computed anew on the way back instead of
+    kept: less memory for more time.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
@@ -100,6 +112,8 @@ class Recipe(BaseModel):
     words: StageRecipe | None = None
     whole: StageRecipe
     freeze_sam_encoder: bool = False
+    lora: Annotated[LoraRecipe | None, BeforeValidator(find_lora)] = None
+    gradient_checkpointing: bool = False
 
     @model_validator(mode='after')
     def _check(self) -> Self:
@@ -111,6 +125,10 @@ class Recipe(BaseModel):
             stage = getattr(self, name)
             if stage is not None and stage.corrections is not None:
                 raise ValueError(f'Corrections are learned in the stage whole, not in {name}.')
+            if stage is not None and self.lora is not None:
+                raise ValueError(f'With lora there is the stage whole alone; leave out {name}.')
+        if self.lora is not None and self.start is None:
+            raise ValueError('With lora a run goes on from trained weights; name them as start.')
         return self
 
     def dump(self) -> str:

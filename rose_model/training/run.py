@@ -5,23 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
 
-from rose_model.checkpoint import TOKENIZER_FILE, load_pretrained, save_pretrained
 from rose_model.errors import CheckpointError, ConfigError
-from rose_model.instructions import Prompter
-from rose_model.presets import PRESETS
-from rose_model.rose import Rose, build_rose
-from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.attention import attend_by_products
+from rose_model.training.beginning import TrainedModel, begin
 from rose_model.training.camvid_source import camvid
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
-from rose_model.training.corpus import street_corpus
 from rose_model.training.correction_source import with_corrections
 from rose_model.training.recipe import Recipe, StageRecipe
 from rose_model.training.run_lock import run_lock
@@ -37,7 +30,7 @@ from rose_model.training.stages import (
     WholeStage,
 )
 from rose_model.training.stop_signal import stop_signal
-from rose_model.training.storage import PARTIAL, flush, replace_file
+from rose_model.training.storage import replace_file
 from rose_model.training.trainer import Trainer
 from rose_model.training.world import World, join_world
 
@@ -46,13 +39,6 @@ RESULT = 'rose'
 """Folder of the trained model in the folder of a run."""
 
 _logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class _Model:
-    rose: Rose
-    tokenizer: RoseTokenizer
-    text_tokenizer: RoseTokenizer | None
 
 
 def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
@@ -70,19 +56,25 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
     """
     with join_world() as world, stop_signal() as stop, _hold(folder, world):
         resumed = _open_run(recipe, folder, world, resume=resume)
-        torch.manual_seed(recipe.seed)
-        model = _model(recipe, folder, world)
-        if recipe.name is not None:
-            model.rose.config = model.rose.config.model_copy(update={'name': recipe.name})
+        model = begin(recipe, folder, world)
+        if resumed is not None:
+            resumed.require_base(model.base)
         if world.device.type == 'cpu':
             attend_by_products(model.rose)
-        trainer = Trainer(folder, recipe.ema_decay, world=world, stop=stop, seed=recipe.seed)
+        trainer = Trainer(
+            folder,
+            recipe.ema_decay,
+            world=world,
+            stop=stop,
+            seed=recipe.seed,
+            base=model.base,
+        )
         for name in _stages_left(recipe, resumed):
             stage, stage_recipe = _stage(name, recipe, model)
             trainer.fit(stage, stage_recipe, resumed)
             resumed = None
         if world.is_main:
-            _save(folder / RESULT, model)
+            model.save(folder / RESULT)
         world.wait()
     return folder / RESULT
 
@@ -145,45 +137,20 @@ def _leaves(tree: Any, key: str = '') -> dict[str, Any]:  # noqa: ANN401 - what 
     }
 
 
-def _model(recipe: Recipe, folder: Path, world: World) -> _Model:
-    if recipe.start is not None:
-        pretrained = load_pretrained(recipe.start, torch.device('cpu'), torch.float32)
-        rose = pretrained.rose.requires_grad_(True).train()
-        return _Model(rose, pretrained.tokenizer, pretrained.text_tokenizer)
-    if recipe.preset not in PRESETS:
-        raise ConfigError(f'No preset {recipe.preset!r}; known: {", ".join(sorted(PRESETS))}.')
-    config = PRESETS[recipe.preset]()
-    if config.text is None or config.text.tokenizer != TOKENIZER_FILE:
-        raise ConfigError(
-            f"Preset {recipe.preset} needs its publishers' tokenizers and weights; name a ROSE "
-            f'folder that has them as start.'
-        )
-    tokenizer = _tokenizer(folder / TOKENIZER_FILE, config.language.vocabulary, world)
-    return _Model(build_rose(config), tokenizer, tokenizer)
-
-
-def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:
-    """The run's tokenizer: learned when it begins, the same ever after."""
-    if world.is_main and not path.is_file():
-        partial = path.with_name(path.name + PARTIAL)
-        RoseTokenizer.train(street_corpus(), vocabulary).save(partial)
-        flush(partial)
-        partial.replace(path)
-    world.wait()
-    return RoseTokenizer.load(path)
-
-
 def _stages_left(recipe: Recipe, resumed: Checkpoint | None) -> list[str]:
     """The names of the recipe's stages, from the one on in which the run stood."""
     names = [name for name in (VISION, SAM, WORDS, WHOLE) if getattr(recipe, name) is not None]
     return names[names.index(resumed.position.stage) :] if resumed is not None else names
 
 
-def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageRecipe]:
+def _stage(name: str, recipe: Recipe, model: TrainedModel) -> tuple[Stage[Any], StageRecipe]:
     """A stage with what it trains, everything else frozen."""
     rose, stage_recipe = model.rose, getattr(recipe, name)
-    prompter = Prompter(model.tokenizer, rose.config.category.template)
-    rose.sam.requires_grad_(name != WORDS)
+    prompter = model.prompter
+    if model.adapters is None:  # with adapters it has been chosen what is frozen
+        rose.sam.requires_grad_(name != WORDS)
+        if name == WHOLE:
+            rose.sam.image_encoder.requires_grad_(not recipe.freeze_sam_encoder)
     stage: Stage[Any]
     if name == VISION:
         stage = VisionStage(rose.perception.vision_tower, rose.config, _source(stage_recipe))
@@ -193,7 +160,6 @@ def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageR
         source = street_words(stage_recipe.word_questions)
         stage = WholeStage(rose, prompter, model.text_tokenizer, source, masks=False)
     else:
-        rose.sam.image_encoder.requires_grad_(not recipe.freeze_sam_encoder)
         stage = WholeStage(rose, prompter, model.text_tokenizer, _source(stage_recipe))
     return stage, stage_recipe
 
@@ -201,7 +167,3 @@ def _stage(name: str, recipe: Recipe, model: _Model) -> tuple[Stage[Any], StageR
 def _source(recipe: StageRecipe) -> Source:
     source = streets(recipe.word_questions) if recipe.root is None else camvid(recipe.root)
     return source if recipe.corrections is None else with_corrections(source, recipe.corrections)
-
-
-def _save(folder: Path, model: _Model) -> None:
-    save_pretrained(folder, model.rose.cpu(), model.tokenizer, text_tokenizer=model.text_tokenizer)

@@ -39,7 +39,7 @@ class Trainer:
     """Trains the stages of one run in ``folder``, which exists.
 
     ``ema_decay``: of the running average of the weights; 0 keeps none.  ``stop``: looked at after
-    every step.
+    every step.  ``base``: see ``Position``.
     """
 
     def __init__(
@@ -50,8 +50,10 @@ class Trainer:
         world: World | None = None,
         stop: StopSignal | None = None,
         seed: int = 0,
+        base: str | None = None,
     ) -> None:
         self._folder, self._ema_decay, self._seed = folder, ema_decay, seed
+        self._base = base
         self._world = world or World()
         self._stop = StopSignal() if stop is None else stop  # one without a signal is false
         self._store = CheckpointStore(folder, self._world)
@@ -107,6 +109,7 @@ class Trainer:
             total=self._total,
             skipped=run.skipped,
             processes=self._world.size,
+            base=self._base,
         )
         self._store.save(position, run.module, run.average.module, run.engine.state())
 

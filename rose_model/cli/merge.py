@@ -1,0 +1,18 @@
+"""``rose merge``: a run's newest checkpoint as a ROSE folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from rose_model.training.merging import merge_run
+
+
+def merge(
+    run: Annotated[Path, typer.Argument(help='The folder of a training run, finished or not.')],
+    out: Annotated[Path, typer.Argument(help='A new folder.')],
+) -> None:
+    """Write what a run has learned so far as one ROSE folder, its LoRA adapters merged."""
+    typer.echo(f'ROSE folder: {merge_run(run, out)}')

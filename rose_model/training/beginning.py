@@ -1,0 +1,108 @@
+"""What a run begins with: random weights of a preset, or the weights of a ROSE folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from rose_model.checkpoint import TOKENIZER_FILE, load_pretrained, save_pretrained
+from rose_model.errors import ConfigError
+from rose_model.instructions import Prompter
+from rose_model.presets import PRESETS
+from rose_model.rose import Rose, build_rose
+from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.corpus import street_corpus
+from rose_model.training.recipe import Recipe
+from rose_model.training.storage import PARTIAL, flush
+from rose_model.training.world import World
+
+if TYPE_CHECKING:  # importing it takes seconds
+    from peft import LoraModel
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A model that is being trained.
+
+    ``adapters``: those in its language model; ``base``: with them, the sha256 of the weights that
+    the run began with, in hex.
+    """
+
+    rose: Rose
+    tokenizer: RoseTokenizer
+    text_tokenizer: RoseTokenizer | None
+    adapters: LoraModel | None = None
+    base: str | None = None
+
+    @property
+    def prompter(self) -> Prompter:
+        """How the model is spoken to."""
+        return Prompter(self.tokenizer, self.rose.config.category.template)
+
+    def save(self, folder: Path) -> None:
+        """Write the ROSE folder; adapters are merged for good."""
+        if self.adapters is not None:
+            from rose_model.training.adapters import merge_adapters
+
+            merge_adapters(self.adapters)
+        save_pretrained(
+            folder, self.rose.cpu(), self.tokenizer, text_tokenizer=self.text_tokenizer
+        )
+
+
+def begin(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
+    """The model before the first step of a run in ``folder``, the same whenever it is asked for.
+
+    Raises:
+        ConfigError: there is no such preset, or it needs the weights of its publishers.
+        CheckpointError: ``start`` is no ROSE folder.
+    """
+    torch.manual_seed(recipe.seed)
+    model = _random(recipe, folder, world) if recipe.start is None else _started(recipe)
+    if recipe.name is not None:
+        model.rose.config = model.rose.config.model_copy(update={'name': recipe.name})
+    if recipe.gradient_checkpointing:
+        model.rose.perception.language_model.activation_checkpointing_enable()
+        model.rose.perception.vision_tower.siglip.activation_checkpointing_enable()
+    return model
+
+
+def _started(recipe: Recipe) -> TrainedModel:
+    pretrained = load_pretrained(str(recipe.start), torch.device('cpu'), torch.float32)
+    rose = pretrained.rose.requires_grad_(True).train()
+    model = TrainedModel(rose, pretrained.tokenizer, pretrained.text_tokenizer)
+    if recipe.lora is None:
+        return model
+    from rose_model.training.adapters import add_adapters
+
+    adapters = add_adapters(rose, recipe.lora, model.prompter.special_ids())
+    return TrainedModel(
+        rose, model.tokenizer, model.text_tokenizer, adapters, pretrained.weights_hash
+    )
+
+
+def _random(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
+    if recipe.preset not in PRESETS:
+        raise ConfigError(f'No preset {recipe.preset!r}; known: {", ".join(sorted(PRESETS))}.')
+    config = PRESETS[recipe.preset]()
+    if config.text is None or config.text.tokenizer != TOKENIZER_FILE:
+        raise ConfigError(
+            f"Preset {recipe.preset} needs its publishers' tokenizers and weights; make a ROSE "
+            f'folder of them (rose init) and name it as start.'
+        )
+    tokenizer = _tokenizer(folder / TOKENIZER_FILE, config.language.vocabulary, world)
+    return TrainedModel(build_rose(config), tokenizer, tokenizer)
+
+
+def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:
+    """The run's tokenizer: learned when it begins, the same ever after."""
+    if world.is_main and not path.is_file():
+        partial = path.with_name(path.name + PARTIAL)
+        RoseTokenizer.train(street_corpus(), vocabulary).save(partial)
+        flush(partial)
+        partial.replace(path)
+    world.wait()
+    return RoseTokenizer.load(path)
