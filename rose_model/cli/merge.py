@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from rose_model.checkpoint import CONFIG_FILE
+from rose_model.config import RoseConfig
+from rose_model.model_card import repository_name
 from rose_model.training.merging import merge_run
 
 
@@ -16,3 +19,5 @@ def merge(
 ) -> None:
     """Write what a run has learned so far as one ROSE folder, its LoRA adapters merged."""
     typer.echo(f'ROSE folder: {merge_run(run, out)}')
+    name = repository_name(RoseConfig.read(out / CONFIG_FILE).name)
+    typer.echo(f'To publish it: hf upload USER/{name} {out}')

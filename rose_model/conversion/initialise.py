@@ -16,9 +16,10 @@ from rose_model.config import CategoryConfig, RoseConfig
 from rose_model.conversion.llava_onevision import LlavaOnevision, read_llava_onevision
 from rose_model.conversion.segment_anything import SegmentAnything, read_segment_anything
 from rose_model.conversion.siglip import SiglipText, read_siglip_text
-from rose_model.conversion.sources import find_source
+from rose_model.conversion.sources import find_source, is_hub_id
 from rose_model.errors import CheckpointError, ConfigError, StorageError
 from rose_model.instructions import Prompter
+from rose_model.model_card import write_model_card
 from rose_model.patch_analyzer import PatchAnalyzer
 from rose_model.presets import PRESETS
 from rose_model.tokenizer import CATEGORY_TOKEN
@@ -48,6 +49,20 @@ class Sources:
     sam: Path
     siglip_text: str | None = None
 
+    @property
+    def repositories(self) -> list[str]:
+        """Those of the Hub among them."""
+        return [s for s in (self.lmm, self.siglip_text) if s is not None and is_hub_id(s)]
+
+    @property
+    def told(self) -> str:
+        """The sources in a sentence."""
+        names = [self.lmm, str(self.sam), *filter(None, [self.siglip_text])]
+        parts = ', '.join(Path(n).name if not is_hub_id(n) else n for n in names)
+        return (
+            f'Not trained yet: the parts of {parts} and random heads, put together by `rose init`.'
+        )
+
 
 def initialise(sources: Sources, out: Path, *, input_size: int | None = None) -> RoseConfig:
     """Write the ROSE folder ``out``, every tensor of the publishers in its own type.
@@ -76,7 +91,7 @@ def initialise(sources: Sources, out: Path, *, input_size: int | None = None) ->
     }
     _grow_tables(state, config.language.vocabulary)
     _check(state, config, sources)
-    _write(out, config, state, lmm, text)
+    _write(out, config, state, sources, lmm, text)
     return config
 
 
@@ -167,6 +182,7 @@ def _write(
     out: Path,
     config: RoseConfig,
     state: dict[str, Tensor],
+    sources: Sources,
     lmm: LlavaOnevision,
     text: SiglipText | None,
 ) -> None:
@@ -182,4 +198,5 @@ def _write(
     tokenizer = None if text is None else text.tokenizer
     contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
     write_folder(partial, config, contiguous, lmm.tokenizer, tokenizer)
+    write_model_card(partial, config.name, sources.told, sources.repositories)
     partial.replace(out)

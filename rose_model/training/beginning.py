@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
-from rose_model.checkpoint import TOKENIZER_FILE, load_pretrained, save_pretrained
+from rose_model.checkpoint import (
+    TOKENIZER_FILE,
+    find_folder,
+    load_pretrained,
+    save_pretrained,
+)
 from rose_model.errors import ConfigError
 from rose_model.instructions import Prompter
+from rose_model.model_card import read_base_models, write_model_card
 from rose_model.presets import PRESETS
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
@@ -27,15 +33,18 @@ if TYPE_CHECKING:  # importing it takes seconds
 class TrainedModel:
     """A model that is being trained.
 
-    ``adapters``: those in its language model; ``base``: with them, the sha256 of the weights that
-    the run began with, in hex.
+    ``origin``: what it began as, in words.  ``adapters``: those in its language model; ``base``:
+    with them, the sha256 of the weights that the run began with, in hex.  ``base_models``:
+    repositories whose weights are in it.
     """
 
     rose: Rose
     tokenizer: RoseTokenizer
     text_tokenizer: RoseTokenizer | None
+    origin: str
     adapters: LoraModel | None = None
     base: str | None = None
+    base_models: tuple[str, ...] = ()
 
     @property
     def prompter(self) -> Prompter:
@@ -51,6 +60,8 @@ class TrainedModel:
         save_pretrained(
             folder, self.rose.cpu(), self.tokenizer, text_tokenizer=self.text_tokenizer
         )
+        origin = f'Trained by `rose train` from {self.origin}.'
+        write_model_card(folder, self.rose.config.name, origin, self.base_models)
 
 
 def begin(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
@@ -71,17 +82,22 @@ def begin(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
 
 
 def _started(recipe: Recipe) -> TrainedModel:
-    pretrained = load_pretrained(str(recipe.start), torch.device('cpu'), torch.float32)
+    folder = find_folder(str(recipe.start))
+    pretrained = load_pretrained(folder, torch.device('cpu'), torch.float32)
     rose = pretrained.rose.requires_grad_(True).train()
-    model = TrainedModel(rose, pretrained.tokenizer, pretrained.text_tokenizer)
+    model = TrainedModel(
+        rose,
+        pretrained.tokenizer,
+        pretrained.text_tokenizer,
+        f'{rose.config.name}@{pretrained.weights_hash[:8]}',
+        base_models=read_base_models(folder),
+    )
     if recipe.lora is None:
         return model
     from rose_model.training.adapters import add_adapters
 
     adapters = add_adapters(rose, recipe.lora, model.prompter.special_ids())
-    return TrainedModel(
-        rose, model.tokenizer, model.text_tokenizer, adapters, pretrained.weights_hash
-    )
+    return replace(model, adapters=adapters, base=pretrained.weights_hash)
 
 
 def _random(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
@@ -94,7 +110,7 @@ def _random(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
             f'folder of them (rose init) and name it as start.'
         )
     tokenizer = _tokenizer(folder / TOKENIZER_FILE, config.language.vocabulary, world)
-    return TrainedModel(build_rose(config), tokenizer, tokenizer)
+    return TrainedModel(build_rose(config), tokenizer, tokenizer, 'random weights')
 
 
 def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:

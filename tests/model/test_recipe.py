@@ -13,7 +13,7 @@ from rose_model.training.recipe import read_recipe, shipped_recipes
 
 
 def test_shipped_recipes_are_valid_and_survive_a_round_trip(tmp_path: Path) -> None:
-    assert shipped_recipes() == ['camvid', 'corrections', 'nano', 'overfit', 'paper']
+    assert shipped_recipes() == ['camvid', 'corrections', 'lora', 'nano', 'overfit', 'paper']
     for name in shipped_recipes():
         recipe = read_recipe(name)
         (tmp_path / 'recipe.yaml').write_text(recipe.dump())
@@ -21,9 +21,12 @@ def test_shipped_recipes_are_valid_and_survive_a_round_trip(tmp_path: Path) -> N
 
 
 def test_the_paper_recipe_has_the_papers_numbers() -> None:
-    whole = read_recipe('paper').whole
+    recipe = read_recipe('paper')
+    whole = recipe.whole
     assert (whole.learning_rate, whole.steps, whole.warmup_steps) == (3e-3, 50_000, 1500)
     assert (whole.micro_batch, whole.parts(8)) == (2, 10)
+    assert recipe.lora is not None
+    assert (recipe.lora.targets, recipe.lora.alpha, recipe.lora.tables) == ('all', 32, 'whole')
 
 
 @pytest.mark.parametrize(
