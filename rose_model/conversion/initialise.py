@@ -58,10 +58,8 @@ class Sources:
     def told(self) -> str:
         """The sources in a sentence."""
         names = [self.lmm, str(self.sam), *filter(None, [self.siglip_text])]
-        parts = ', '.join(Path(n).name if not is_hub_id(n) else n for n in names)
-        return (
-            f'Not trained yet: the parts of {parts} and random heads, put together by `rose init`.'
-        )
+        parts = ', '.join(name if is_hub_id(name) else Path(name).name for name in names)
+        return f'Not trained yet: parts of {parts} with random heads, made by `rose init`.'
 
 
 def initialise(sources: Sources, out: Path, *, input_size: int | None = None) -> RoseConfig:

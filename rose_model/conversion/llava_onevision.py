@@ -77,8 +77,8 @@ def read_llava_onevision(folder: Path, input_size: int | None) -> LlavaOnevision
         state[_PATCHES] = _with_mask_channel(state[_PATCHES])
     is_tied = _unite_tied(folder, config, state)
     try:
-        vision = _vision_config(config['vision_config'], layers, input_size)
-        language = _language_config(config['text_config'], is_tied=is_tied)
+        vision = vision_config(config['vision_config'], layers, input_size)
+        language = language_config(config['text_config'], is_tied=is_tied)
     except ValidationError as error:
         reason = '; '.join(f'{fault["loc"]}: {fault["msg"]}' for fault in error.errors())
         raise CheckpointError(f'{folder}: {reason}.') from error
@@ -137,7 +137,8 @@ def _layers_read(folder: Path, config: dict[str, Any]) -> int:
     )
 
 
-def _vision_config(config: dict[str, Any], layers: int, input_size: int | None) -> VisionConfig:
+def vision_config(config: dict[str, Any], layers: int, input_size: int | None) -> VisionConfig:
+    """The vision tower's sizes, from the ``vision_config`` of the publisher."""
     patch_size = config['patch_size']
     if input_size is not None and input_size % patch_size:
         raise ConfigError(
@@ -156,7 +157,8 @@ def _vision_config(config: dict[str, Any], layers: int, input_size: int | None) 
     )
 
 
-def _language_config(config: dict[str, Any], *, is_tied: bool) -> LanguageConfig:
+def language_config(config: dict[str, Any], *, is_tied: bool) -> LanguageConfig:
+    """The language model's sizes, from the ``text_config`` of the publisher."""
     return LanguageConfig(
         width=config['hidden_size'],
         mlp_width=config['intermediate_size'],

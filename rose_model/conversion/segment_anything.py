@@ -49,8 +49,18 @@ def read_segment_anything(path: Path) -> SegmentAnything:
             f"{path} has tensor {foreign[0]!r}, which is of no part of SAM; take one of SAM's "
             f'first version: {", ".join(SHA256)}.'
         )
-    config = _Shapes(path, state).config()
-    return SegmentAnything(config, {_PREFIX + name: value for name, value in state.items()})
+    return SegmentAnything(
+        sam_config(state, path), {_PREFIX + name: value for name, value in state.items()}
+    )
+
+
+def sam_config(state: dict[str, Tensor], path: Path) -> SamConfig:
+    """The sizes that the shapes of a state dictionary tell; ``path`` is for messages.
+
+    Raises:
+        CheckpointError: a tensor that tells one is missing or of another form.
+    """
+    return _Shapes(path, state).config()
 
 
 class _Shapes:

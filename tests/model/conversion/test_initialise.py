@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from segment_anything import build_sam_vit_b, build_sam_vit_h
 from torch import Tensor
-from transformers import LlavaOnevisionForConditionalGeneration
+from transformers import LlavaOnevisionConfig, LlavaOnevisionForConditionalGeneration
 from typer.testing import CliRunner
 
 from rose_model import RoseSegmenter
@@ -19,8 +20,11 @@ from rose_model.checkpoint import Pretrained, check_folder, load_pretrained
 from rose_model.cli.main import app
 from rose_model.config import RoseConfig
 from rose_model.conversion.initialise import Sources, initialise
+from rose_model.conversion.llava_onevision import vision_config
+from rose_model.conversion.segment_anything import sam_config
 from rose_model.errors import ConfigError, InvalidRequestError
 from rose_model.instructions import ALL_REGIONS, PerceptionPrompt
+from rose_model.presets import rose_0_5b, rose_7b
 from rose_model.tokenizer import CATEGORY_TOKEN
 
 from .conftest import (
@@ -247,3 +251,17 @@ def test_the_command_says_what_it_made(sources: Sources, tmp_path: Path) -> None
     assert again.exit_code == 2
     assert 'is there already' in again.output
     assert json.loads((tmp_path / 'rose' / 'config.json').read_text())['text'] is None
+
+
+@pytest.mark.parametrize(
+    ('preset', 'build'), [(rose_0_5b, build_sam_vit_b), (rose_7b, build_sam_vit_h)]
+)
+def test_the_sizes_of_a_published_sam_are_those_of_the_preset(preset, build) -> None:
+    with torch.device('meta'):
+        state = build().state_dict()
+    assert sam_config(state, Path('sam.pth')) == preset().sam
+
+
+def test_the_vision_tower_that_transformers_defaults_to_is_that_of_the_presets() -> None:
+    published = LlavaOnevisionConfig().to_dict()['vision_config']
+    assert vision_config(published, published['num_hidden_layers'], None) == rose_7b().vision

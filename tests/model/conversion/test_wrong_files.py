@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import shutil
+import socket
 import zipfile
 from collections import namedtuple
 from collections.abc import Callable
@@ -262,3 +263,26 @@ def test_a_repository_is_fetched_without_code(
 def test_a_repository_that_cannot_be_fetched_is_said(sources: Sources) -> None:
     """Tests run offline, and nothing of that name is in the cache."""
     refused(replace(sources, lmm='llava-hf/nothing'), r'cannot be fetched.*hf download')
+
+
+def test_a_configuration_that_asks_for_foreign_code_gets_none(
+    sources: Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it open a connection: classes are ours, whatever the file names."""
+    folder = Path(sources.lmm)
+    (folder / 'evil.py').write_text(f'import os; os.mkdir({str(tmp_path / "canary")!r})')
+
+    def ask_for_code(record: dict[str, Any]) -> None:
+        for config in (record, record['text_config'], record['vision_config']):
+            config['auto_map'] = {'AutoConfig': 'evil.Config', 'AutoModel': 'evil.Model'}
+            config['trust_remote_code'] = True
+            config['_attn_implementation_internal'] = 'somebody/evil-kernel'
+
+    def no_connection(*_: Any, **__: Any) -> None:
+        raise AssertionError('a connection was opened')
+
+    change_json(folder / 'config.json', ask_for_code)
+    monkeypatch.setattr(socket, 'socket', no_connection)
+    initialise(sources, tmp_path / 'rose', input_size=INPUT_SIZE)
+    assert not (tmp_path / 'canary').exists()
+    assert 'evil' not in (tmp_path / 'rose' / 'config.json').read_text()
