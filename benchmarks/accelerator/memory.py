@@ -28,8 +28,9 @@ def memory(subject: Subject, timer: Timer) -> Iterator[Reading]:
         ),
         'heads': rose.patch_analyzer,
         'SAM': rose.sam,
-        'text tower': rose.text_tower,
     }
+    if rose.text_tower is not None:
+        parts['text tower'] = rose.text_tower
     for name, part in parts.items():
         size = sum(weight.nbytes for weight in part.parameters())
         yield Reading(f'weights, {name}', size / _GB, 'GB')
