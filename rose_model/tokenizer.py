@@ -85,6 +85,10 @@ class RoseTokenizer:
             raise CheckpointError(f'The tokenizer has no token {token!r}.')
         return int(index)
 
+    def has_special(self, token: str) -> bool:
+        """Whether there is a token of that name."""
+        return self._tokenizer.token_to_id(token) is not None
+
     def add_special(self, token: str) -> int:
         """The id of a special token, which is added where the tokenizer has none of that name."""
         self._tokenizer.add_special_tokens([token])

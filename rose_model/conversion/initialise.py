@@ -80,7 +80,7 @@ def initialise(sources: Sources, out: Path, *, input_size: int | None = None) ->
     text = None
     if sources.siglip_text is not None:
         text = read_siglip_text(find_source(sources.siglip_text))
-    config = _with_category_token(lmm, _config(lmm, sam, text, out.name))
+    config = _with_category_token(_config(lmm, sam, text, out.name), lmm, sources)
     state = {
         **lmm.state,
         **sam.state,
@@ -126,10 +126,15 @@ def _config(
     )
 
 
-def _with_category_token(lmm: LlavaOnevision, config: RoseConfig) -> RoseConfig:
+def _with_category_token(config: RoseConfig, lmm: LlavaOnevision, sources: Sources) -> RoseConfig:
     """Add ``<CATEGORY>`` to the tokenizer; a table that has no row left for it has to grow."""
     index = lmm.tokenizer.add_special(CATEGORY_TOKEN)
-    Prompter(lmm.tokenizer, config.category.template).category()  # has all that dialogues need
+    try:
+        Prompter(lmm.tokenizer, config.category.template).special_ids()
+    except CheckpointError as error:
+        raise CheckpointError(
+            f'{sources.lmm}: {error} ROSE speaks ChatML; take a LLaVA-OneVision with Qwen2.'
+        ) from error
     needed = max(len(lmm.tokenizer), index + 1)
     if needed <= config.language.vocabulary:
         return config
@@ -185,14 +190,15 @@ def _write(
     text: SiglipText | None,
 ) -> None:
     """A folder that has its name is whole."""
-    partial = out.with_name(out.name + _PARTIAL)
-    partial.mkdir(parents=True, exist_ok=True)
+    out.parent.mkdir(parents=True, exist_ok=True)
     needed = sum(tensor.numel() * tensor.element_size() for tensor in state.values())
-    free = shutil.disk_usage(partial).free
+    free = shutil.disk_usage(out.parent).free
     if free < needed:
         raise StorageError(
             f'{out} takes {needed / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; make room.'
         )
+    partial = out.with_name(out.name + _PARTIAL)
+    shutil.rmtree(partial, ignore_errors=True)  # of an attempt that was killed
     tokenizer = None if text is None else text.tokenizer
     contiguous = {name: tensor.contiguous() for name, tensor in state.items()}
     write_folder(partial, config, contiguous, lmm.tokenizer, tokenizer)

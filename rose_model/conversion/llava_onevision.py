@@ -80,8 +80,9 @@ def read_llava_onevision(folder: Path, input_size: int | None) -> LlavaOnevision
         vision = vision_config(config['vision_config'], layers, input_size)
         language = language_config(config['text_config'], is_tied=is_tied)
     except ValidationError as error:
-        reason = '; '.join(f'{fault["loc"]}: {fault["msg"]}' for fault in error.errors())
-        raise CheckpointError(f'{folder}: {reason}.') from error
+        fault = error.errors()[0]
+        key = '.'.join(str(part) for part in fault['loc']) or 'sizes'
+        raise CheckpointError(f'{folder}: {key}: {fault["msg"]}.') from error
     return LlavaOnevision(vision, language, state, RoseTokenizer.load(folder / TOKENIZER_FILE))
 
 

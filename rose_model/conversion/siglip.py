@@ -41,7 +41,10 @@ def read_siglip_text(folder: Path) -> SiglipText:
     fixed = {'hidden_act': 'gelu_pytorch_tanh', 'layer_norm_eps': 1e-6}
     require(folder, config, 'text_config.', fixed)
     tokenizer = RoseTokenizer.load(folder / _TOKENIZER_FILE)
-    tokenizer.special(_PAD)
+    if not tokenizer.has_special(_PAD):
+        raise CheckpointError(
+            f'{folder / _TOKENIZER_FILE} has no token {_PAD!r}; take that of {EXAMPLE}.'
+        )
     state = {
         _TARGET + name.removeprefix(_SOURCE): tensor
         for name, tensor in read_safetensors(folder).items()
