@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_model.data.faults import keep_sound
+from rose_model.data.faults import MAX_FAULTY, keep_sound
 from rose_model.data.files import image_size, read_image, read_label_map
 from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.errors import DataError
@@ -37,6 +37,10 @@ CLASSES = (
 # Poles and signs are countable too, but their connected parts are not objects: a frame has 19
 # parts of poles, more than half of them under 25 pixels.  They are one region of stuff each.
 THING_CLASSES = frozenset({'car', 'pedestrian', 'bicyclist'})
+
+NOTE_PARTS = 'no instance ids: the connected parts of a car, pedestrian or bicyclist are things'
+
+SPLITS = ('train', 'val', 'test')
 
 IGNORE = 255
 """Label of pixels that do not count in a figure."""
@@ -68,10 +72,12 @@ class CamVid:
             many frames are damaged (see ``keep_sound``).
     """
 
-    def __init__(self, root: Path, split: str, *, strict: bool = False) -> None:
+    def __init__(self, root: Path, split: str, *, max_faulty: float = MAX_FAULTY) -> None:
         pairs = _pair_files(root / split / 'images', root / split / 'labels')
+        self.kinds = tuple(LabelledRegion(name, '', name in THING_CLASSES) for name in CLASSES)
+        self.notes = (NOTE_PARTS,)
         self.frames, self.faults = keep_sound(
-            pairs, _checked, f'frames of {root / split}', strict=strict
+            pairs, _checked, f'frames of {root / split}', max_faulty=max_faulty
         )
 
     def __len__(self) -> int:
@@ -87,6 +93,15 @@ class CamVid:
         labels = read_label_map(self.frames[index].labels)
         labels[labels == len(CLASSES)] = IGNORE
         return labels
+
+
+def splits(root: Path) -> tuple[str, ...]:
+    """The splits of CamVid in a folder; none where it is something else."""
+    return tuple(
+        split
+        for split in SPLITS
+        if (root / split / 'images').is_dir() and (root / split / 'labels').is_dir()
+    )
 
 
 def _pair_files(images: Path, labels: Path) -> list[Frame]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,34 +11,26 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from rose_model.data import coco_masks
-from rose_model.data.faults import keep_sound
+from rose_model.data.coco_names import Category, region_kinds
+from rose_model.data.faults import MAX_FAULTY, keep_sound
 from rose_model.data.files import image_size, path_inside, read_image, read_json
-from rose_model.data.sample import VOID, LabelledRegion, Sample
+from rose_model.data.labelled import unique_kinds
+from rose_model.data.sample import LabelledRegion, Sample
+from rose_model.data.segment_map import label_segments
 from rose_model.errors import DataError
 
-_FIRST_STUFF_ID = 92
-"""COCO's own categories are things up to ``toothbrush``, 90, and stuff from here on."""
+_VOID = 0
+"""Painted where nothing is, and over it by crowds; annotations count from 1."""
 
 
-class _Record(BaseModel):
-    """A part of the file; keys that nobody here needs are left alone."""
+class Picture(BaseModel):
+    """An image of the file; sizes in pixels.  COCO's ids are numbers, those of other publishers
+    of such files text.
+    """
 
     model_config = ConfigDict(frozen=True, extra='ignore')
 
-    id: StrictInt
-
-
-class Category(_Record):
-    """A class of the file."""
-
-    name: str = Field(min_length=1)
-    supercategory: str = ''
-    isthing: bool | None = None
-
-
-class Picture(_Record):
-    """An image of the file; sizes in pixels."""
-
+    id: StrictInt | str
     file_name: str
     height: int = Field(gt=0)
     width: int = Field(gt=0)
@@ -50,8 +41,11 @@ class Picture(_Record):
         return self.height, self.width
 
 
-class _RawAnnotation(_Record):
-    image_id: StrictInt
+class _RawAnnotation(BaseModel):
+    model_config = ConfigDict(frozen=True, extra='ignore')
+
+    id: StrictInt
+    image_id: StrictInt | str
     category_id: StrictInt
     segmentation: coco_masks.Segmentation
     iscrowd: Literal[0, 1] = 0
@@ -63,14 +57,14 @@ class Annotation:
     """A checked annotation; ``counts`` are the compressed runs of its mask."""
 
     id: int
-    image_id: int
+    image_id: int | str
     category_id: int
     is_crowd: bool
     counts: bytes
     area: int
 
 
-_RecordKind = TypeVar('_RecordKind', bound=_Record)
+_RecordKind = TypeVar('_RecordKind', bound=BaseModel)
 
 
 class CocoInstances:
@@ -78,36 +72,34 @@ class CocoInstances:
 
     ``pictures`` are the images that can be used, ``faults`` one line for each image or annotation
     that cannot.  Every annotation is checked beforehand; of an image, header and end.  Images
-    without annotations are kept.
+    without annotations are kept.  ``kinds``: the categories of the file.
 
     Raises:
         DataError: the file is no instances file or has no image, ids of categories are given
             twice, or too much is damaged (see ``keep_sound``).
     """
 
-    def __init__(self, annotations: Path, images: Path, *, strict: bool = False) -> None:
+    def __init__(self, annotations: Path, images: Path, *, max_faulty: float = MAX_FAULTY) -> None:
         content = read_json(annotations)
         self._images = images
-        self._regions = _regions(annotations, _listed(annotations, content, 'categories'))
-        listed = _listed(annotations, content, 'images')
+        self._kinds = read_categories(annotations, content)
+        self.kinds = unique_kinds(kind for kind in self._kinds.values() if kind is not None)
+        self.notes = ()
+        listed = records_of(annotations, content, 'images')
         self.pictures, picture_faults = keep_sound(
-            listed, _PictureCheck(images), f'images of {annotations}', strict=strict
+            listed, PictureCheck(images), f'images of {annotations}', max_faulty=max_faulty
         )
         self._by_id = {picture.id: picture for picture in self.pictures}
-        check = _AnnotationCheck(self._by_id, self._regions)
-        # What belongs to an image that is left out already is no fault of its own.
-        left_out = {_number(record, 'id') for record in listed} - self._by_id.keys() - {None}
-        records = [
-            record
-            for record in _listed(annotations, content, 'annotations')
-            if _number(record, 'image_id') not in left_out
-        ]
+        check = _AnnotationCheck(self._by_id, self._kinds)
+        records = without_lost_images(
+            records_of(annotations, content, 'annotations'), listed, self._by_id
+        )
         sound, annotation_faults = keep_sound(
-            records, check, f'annotations of {annotations}', strict=strict
+            records, check, f'annotations of {annotations}', max_faulty=max_faulty
         )
         self.faults = picture_faults + annotation_faults
         self._annotations = {annotation.id: annotation for annotation in sound}
-        self._of_picture: dict[int, list[Annotation]] = {key: [] for key in self._by_id}
+        self._of_picture: dict[int | str, list[Annotation]] = {key: [] for key in self._by_id}
         for annotation in sound:
             self._of_picture[annotation.image_id].append(annotation)
         if not self.pictures:
@@ -125,48 +117,59 @@ class CocoInstances:
         return self._annotations.get(number)
 
     def sample_of(self, annotation: Annotation) -> tuple[Sample, int]:
-        """The image of an annotation with its whole mask on top, and the index of its region."""
+        """The image of an annotation with its whole mask on top, and the index of its region.
+
+        Raises:
+            DataError: the image cannot be decoded, or has too many regions for a map.
+        """
         ordered = [
             other for other in self._largest_first(annotation.image_id) if other != annotation
         ]
-        sample, indices = self._sample(self._by_id[annotation.image_id], [*ordered, annotation])
+        picture = self._by_id[annotation.image_id]
+        sample, indices = self._sample(picture, [*ordered, annotation])
+        if annotation.id not in indices:
+            raise DataError(
+                f'{picture.file_name} has too many regions, annotation {annotation.id} is among '
+                f'the smallest; remove others.'
+            )
         return sample, indices[annotation.id]
 
-    def _largest_first(self, image_id: int) -> list[Annotation]:
+    def _largest_first(self, image_id: int | str) -> list[Annotation]:
         return sorted(self._of_picture[image_id], key=lambda item: (-item.area, item.id))
 
     def _sample(
         self, picture: Picture, annotations: Sequence[Annotation]
     ) -> tuple[Sample, dict[int, int]]:
         """The image with annotations painted in their order, and the region index by their id."""
-        painted = np.full(picture.size, -1, np.int64)
-        for number, annotation in enumerate(annotations):
+        painted = np.full(picture.size, _VOID, np.int32)
+        kinds = {}
+        for number, annotation in enumerate(annotations, start=1):
             mask = coco_masks.decode(annotation.counts, picture.size)
-            painted[mask] = -1 if annotation.is_crowd else number
-        seen = [number for number in np.unique(painted).tolist() if number >= 0]
-        if len(seen) > VOID:
-            raise DataError(
-                f'{picture.file_name} has {len(seen)} visible annotations, at most {VOID} may be; '
-                'remove the smallest.'
-            )
-        # One entry more for -1: void.
-        table = np.full(len(annotations) + 1, VOID, np.uint8)
-        table[seen] = np.arange(len(seen))
-        image = read_image(self._images / picture.file_name)
-        regions = tuple(self._regions[annotations[number].category_id] for number in seen)
-        indices = {annotations[number].id: index for index, number in enumerate(seen)}
-        return Sample(image, table[painted], regions), indices
+            kind = None if annotation.is_crowd else self._kinds[annotation.category_id]
+            painted[mask] = _VOID if kind is None else number
+            if kind is not None:
+                kinds[number] = kind
+        labelling = label_segments(painted, kinds)
+        indices = {
+            annotations[number - 1].id: index for number, index in labelling.index_of.items()
+        }
+        return labelling.sample(read_image(self._images / picture.file_name)), indices
 
 
-class _PictureCheck:
+class PictureCheck:
     """Checks one image after the other and remembers their ids."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._known: set[int] = set()
+        self._known: set[int | str] = set()
 
     def __call__(self, record: object) -> Picture:
-        picture = _parsed(Picture, record, 'image')
+        """The image of a record.
+
+        Raises:
+            DataError: its id has been given before, or its file is not whole or of another size.
+        """
+        picture = parsed(Picture, record, 'image')
         if picture.id in self._known:
             raise DataError(f'Image {picture.id} is listed twice; give every image its own id.')
         self._known.add(picture.id)
@@ -183,13 +186,15 @@ class _AnnotationCheck:
     """Checks one annotation after the other and remembers their ids."""
 
     def __init__(
-        self, pictures: Mapping[int, Picture], regions: Mapping[int, LabelledRegion]
+        self,
+        pictures: Mapping[int | str, Picture],
+        kinds: Mapping[int, LabelledRegion | None],
     ) -> None:
-        self._pictures, self._regions = pictures, regions
+        self._pictures, self._kinds = pictures, kinds
         self._known: set[int] = set()
 
     def __call__(self, record: object) -> Annotation:
-        raw = _parsed(_RawAnnotation, record, 'annotation')
+        raw = parsed(_RawAnnotation, record, 'annotation')
         try:
             return self._checked(raw)
         except DataError as error:
@@ -198,7 +203,7 @@ class _AnnotationCheck:
     def _checked(self, raw: _RawAnnotation) -> Annotation:
         if raw.id in self._known:
             raise DataError('its id is given twice; give every annotation its own')
-        if raw.category_id not in self._regions:
+        if raw.category_id not in self._kinds:
             raise DataError(f'the file has no category {raw.category_id}; add it')
         if raw.image_id not in self._pictures:
             raise DataError(f'the file has no image {raw.image_id}; add it')
@@ -226,50 +231,57 @@ def _check_box(box: tuple[float, float, float, float] | None, size: tuple[int, i
         )
 
 
-def _regions(path: Path, records: Sequence[object]) -> dict[int, LabelledRegion]:
-    """What a region of each category is called; the keys are their ids."""
-    categories = [_parsed(Category, record, 'category') for record in records]
-    by_id = {category.id: category for category in categories}
-    if len(by_id) < len(categories):
-        raise DataError(f'{path} gives an id to two categories; give every one its own.')
-    is_cocos_own = 90 in by_id and by_id[90].name == 'toothbrush'
-    return {
-        category.id: _region(category, is_stuff=is_cocos_own and category.id >= _FIRST_STUFF_ID)
-        for category in categories
-    }
+def read_categories(path: Path, content: dict[str, Any]) -> dict[int, LabelledRegion | None]:
+    """What a region of each category of a file is, by id; ``None`` for one that counts as void.
 
-
-def _region(category: Category, *, is_stuff: bool) -> LabelledRegion:
-    """``isthing`` decides where the file has it; names lose what only orders COCO's list
-    (``sky-other-merged``).  Where a name ends with its supercategory, as in exported streets
-    (``red car`` under ``car``), the rest is the attribute.
+    Raises:
+        DataError: there is no list of categories, a category is damaged, or two have one id.
     """
-    is_thing = not is_stuff if category.isthing is None else category.isthing
-    name = re.sub(r'(-other|-merged|-stuff)+$', '', category.name)
-    attribute = name.removesuffix(f' {category.supercategory}')
-    if category.supercategory and attribute != name:
-        return LabelledRegion(category.supercategory, attribute, is_thing)
-    return LabelledRegion(name, '', is_thing)
+    records = records_of(path, content, 'categories')
+    categories = [parsed(Category, record, 'category') for record in records]
+    if len({category.id for category in categories}) < len(categories):
+        raise DataError(f'{path} gives an id to two categories; give every one its own.')
+    return region_kinds(categories)
 
 
-def _listed(path: Path, content: dict[str, Any], key: str) -> list[Any]:
+def records_of(path: Path, content: dict[str, Any], key: str) -> list[Any]:
+    """A list in a file of COCO's format.
+
+    Raises:
+        DataError: the file has none of that name.
+    """
     records = content.get(key)
     if not isinstance(records, list):
         raise DataError(f"{path} has no list {key!r}; name a file in COCO's format for instances.")
     return records
 
 
-def _parsed(kind: type[_RecordKind], record: object, what: str) -> _RecordKind:
+def without_lost_images(
+    annotations: Sequence[Any], images: Sequence[Any], sound: Mapping[int | str, Picture]
+) -> list[Any]:
+    """The annotations but those of a listed image that is left out: they are no faults of their
+    own.
+    """
+    left_out = {_key(record, 'id') for record in images} - sound.keys() - {None}
+    return [record for record in annotations if _key(record, 'image_id') not in left_out]
+
+
+def parsed(kind: type[_RecordKind], record: object, what: str) -> _RecordKind:
+    """A checked record of a file.
+
+    Raises:
+        DataError: names the record and the first key that is wrong.
+    """
     try:
         return kind.model_validate(record)
     except ValidationError as error:
         first = error.errors()[0]
         place = '.'.join(str(part) for part in first['loc'][:1]) or 'record'
         raise DataError(
-            f'{what.capitalize()} {_number(record, "id")}: {place}: {first["msg"]}; correct it.'
+            f'{what.capitalize()} {_key(record, "id")}: {place}: {first["msg"]}; correct it.'
         ) from error
 
 
-def _number(record: object, key: str) -> int | None:
-    number = record.get(key) if isinstance(record, dict) else None
-    return number if isinstance(number, int) else None
+def _key(record: object, key: str) -> int | str | None:
+    value = record.get(key) if isinstance(record, dict) else None
+    return value if isinstance(value, int | str) else None

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from rose_model.category_decoder import MAX_NAME_CHARACTERS, printable_name
 from rose_model.correction_record import PARTIAL, RECORD_FILE, CorrectionRecord
-from rose_model.data.faults import keep_sound
+from rose_model.data.faults import MAX_FAULTY, keep_sound
 from rose_model.data.files import image_size, path_inside, read_image
 from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.errors import DataError, RefinementError
@@ -57,7 +57,7 @@ class LoggedCorrections:
         DataError: there is no example, or too many are damaged (see ``keep_sound``).
     """
 
-    def __init__(self, root: Path, *, strict: bool = False) -> None:
+    def __init__(self, root: Path, *, max_faulty: float = MAX_FAULTY) -> None:
         if not root.is_dir():
             raise DataError(f'{root} is not a folder; name the correction_log of a node.')
         folders = (path for path in root.iterdir() if path.is_dir() and path.suffix != PARTIAL)
@@ -65,7 +65,10 @@ class LoggedCorrections:
         if not names:
             raise DataError(f'{root} holds no correction; name the correction_log of a node.')
         self._entries, self.faults = keep_sound(
-            names, lambda name: _checked(root, name), f'corrections of {root}', strict=strict
+            names,
+            lambda name: _checked(root, name),
+            f'corrections of {root}',
+            max_faulty=max_faulty,
         )
         self.names = tuple(sorted(frozenset().union(*(e.names for e in self._entries))))
         """Of all segments in all frames."""

@@ -1,5 +1,5 @@
-"""What happens to the damaged parts of a data set: they are left out, counted and reported; with
-``strict`` they are all listed and nothing is read.
+"""What happens to the damaged parts of a data set: they are left out, counted and reported, up to
+a limit; beyond it they are all listed and nothing is read.
 """
 
 from __future__ import annotations
@@ -10,8 +10,11 @@ from typing import TypeVar
 
 from rose_model.errors import DataError
 
-MAX_FAULTY_SHARE = 0.01
-"""A set with a larger share of damaged parts is refused: what is left could be another set."""
+MAX_FAULTY = 0.01
+"""A set with a larger share of damaged parts is refused: what is left could be another set.
+
+Readers take this limit as ``max_faulty``: 0 stops at any damaged part, 1 only where none is sound.
+"""
 
 _Item = TypeVar('_Item')
 _Sound = TypeVar('_Sound')
@@ -19,7 +22,7 @@ _LOG = logging.getLogger(__name__)
 
 
 def keep_sound(
-    items: Iterable[_Item], check: Callable[[_Item], _Sound], what: str, *, strict: bool
+    items: Iterable[_Item], check: Callable[[_Item], _Sound], what: str, *, max_faulty: float
 ) -> tuple[tuple[_Sound, ...], tuple[str, ...]]:
     """What ``check`` gives for the sound items, in their order, and one line for each other one.
 
@@ -28,7 +31,7 @@ def keep_sound(
     however many processes read them later.
 
     Raises:
-        DataError: with ``strict`` any item is damaged; without, more than ``MAX_FAULTY_SHARE``.
+        DataError: more than the share ``max_faulty`` of the items is damaged, or all of them are.
     """
     sound: list[_Sound] = []
     faults: list[str] = []
@@ -38,8 +41,8 @@ def keep_sound(
         except DataError as error:
             faults.append(str(error))
     total = len(sound) + len(faults)
-    if faults and (strict or len(faults) > MAX_FAULTY_SHARE * total):
-        limit = 'none' if strict else f'{MAX_FAULTY_SHARE:.0%}'
+    if faults and (len(faults) > max_faulty * total or not sound):
+        limit = f'{max_faulty:.0%}' if max_faulty else 'none'
         raise DataError(
             f'{len(faults)} of {total} {what} are not usable, {limit} may be; mend or remove:\n'
             + '\n'.join(faults)

@@ -19,6 +19,7 @@ _END_OF_JPEG, _END_OF_PNG = b'\xff\xd9', b'IEND'
 _TAIL_BYTES = 4096
 _COLOUR_MODES = frozenset({'1', 'L', 'LA', 'P', 'PA', 'RGB', 'RGBA', 'CMYK', 'YCbCr'})
 _LABEL_MODES = frozenset({'L', 'P'})
+_WIDE_MODES = frozenset({'L', 'I;16', 'I'})
 # What Pillow lets through from its decoders.
 _UNREADABLE = (
     OSError,
@@ -94,13 +95,33 @@ def read_label_map(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: the file cannot be decoded to its end, or has colours or 16 bits.
     """
+    return _read_png(path, _LABEL_MODES, 'labels are 8-bit grey or palette').astype(np.uint8)
+
+
+def read_wide_label_map(path: Path) -> NDArray[np.int32]:
+    """A PNG file of grey values with 8 or 16 bits as int32 ``[H, W]``.
+
+    Raises:
+        DataError: the file cannot be decoded to its end, or has colours.
+    """
+    return _read_png(path, _WIDE_MODES, 'instance ids are 16-bit grey').astype(np.int32)
+
+
+def read_colour_map(path: Path) -> NDArray[np.int32]:
+    """The red, green and blue values of a PNG file that holds ids, int32 ``[H, W, 3]``.
+
+    Raises:
+        DataError: the file cannot be decoded to its end, or is no RGB file of 8 bits a channel.
+    """
+    return _read_png(path, frozenset({'RGB'}), 'ids in colours are 8-bit RGB').astype(np.int32)
+
+
+def _read_png(path: Path, modes: frozenset[str], expected: str) -> NDArray[Any]:
     try:
         with Image.open(path, formats=('PNG',)) as image:
-            if image.mode not in _LABEL_MODES:
-                raise DataError(
-                    f'{path} has mode {image.mode}; labels are 8-bit grey or palette PNG files.'
-                )
-            return np.array(image, np.uint8)
+            if image.mode not in modes:
+                raise DataError(f'{path} has mode {image.mode}; {expected} PNG files.')
+            return np.array(image)
     except _UNREADABLE as error:
         raise _unreadable(path, error) from error
 
@@ -117,14 +138,15 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
         raise DataError(f'cannot write {path}: {error}; choose another folder.') from error
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file.
+def read_json(path: Path, encoding: str | None = None) -> dict[str, Any]:
+    """The object in a JSON file; without ``encoding`` in one that JSON allows.
 
     Raises:
         DataError: the file cannot be read, is no JSON, or holds something else than an object.
     """
     try:
-        content = json.loads(path.read_bytes())
+        raw = path.read_bytes()
+        content = json.loads(raw if encoding is None else raw.decode(encoding))
     except (OSError, ValueError, RecursionError) as error:
         raise DataError(f'{path} is not a readable JSON file: {error}.') from error
     if not isinstance(content, dict):

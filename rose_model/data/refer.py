@@ -1,39 +1,30 @@
-"""Referring expressions in the format of RefCOCO, RefCOCO+, RefCOCOg and RefCLEF: a pickle of
-references, ``refs(SPLIT_BY).p``, beside ``instances.json``.
+"""Referring expressions in the format of RefCOCO, RefCOCO+, RefCOCOg and RefCLEF.
 
-A pickle from outside can be a program.  Ours is read by an unpickler that knows plain containers,
-strings and numbers and refuses everything else.
+::
+
+    refcoco/refs(unc).p                    a pickle of references, ``unc`` made the splits
+    refcoco/instances.json                 the annotations that are referred to
+    images/mscoco/images/train2014/*.jpg   the images; of RefCLEF images/saiapr_tc-12
+
+LISA's tree has all of it under ``refer_seg``.
 """
 
 from __future__ import annotations
 
-import io
 import pickle
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError
 
 from rose_model.data.coco import CocoInstances
-from rose_model.data.faults import keep_sound
+from rose_model.data.faults import MAX_FAULTY, keep_sound
+from rose_model.data.plain_pickle import read_plain_pickle
 from rose_model.data.sample import Sample
 from rose_model.errors import DataError
-
-# What the unpickler raises for a file that is cut off or is none.
-_UNREADABLE = (
-    pickle.UnpicklingError,
-    OSError,
-    EOFError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    OverflowError,
-    MemoryError,
-    RecursionError,
-)
 
 
 class Sentence(BaseModel):
@@ -68,56 +59,56 @@ class ReferringExample:
     ref_id: int
 
 
-class Referring:
-    """The expressions of a split: one example for each sentence, in the file's order.
+class References:
+    """All references of a file to the annotations beside it, in the file's order.
 
     Args:
         folder: has ``instances.json`` and ``refs(SPLIT_BY).p``.
-        images: where the ``file_name`` of each image in ``instances.json`` starts.
-        split: ``train``, ``val``, ``testA``, ...; ``test`` means all test splits, and ``testA``
-            takes references of ``testAB``, too, as in RefCLEF.
+        images: where the ``file_name`` of each image in ``instances.json`` starts; ``None`` for
+            the place that belongs to the folder.
         split_by: who made the splits: ``unc``, ``google``, ``umd``, ``berkeley``, ``streets``.
-        strict: stop at any fault, see ``keep_sound``.
+        max_faulty: largest share of damaged parts, see ``keep_sound``.
 
     ``faults`` has one line for everything that is left out.
 
     Raises:
-        DataError: a file is missing, holds something else, or has too many faults; the split is
-            empty.
+        DataError: a file is missing, holds something else, or has too many faults.
     """
 
     def __init__(
-        self, folder: Path, images: Path, split: str, split_by: str, *, strict: bool = False
+        self,
+        folder: Path,
+        images: Path | None,
+        split_by: str,
+        *,
+        max_faulty: float = MAX_FAULTY,
     ) -> None:
-        path = folder / f'refs({split_by}).p'
-        records = read_plain_pickle(path)
+        self.path = folder / f'refs({split_by}).p'
+        records = read_plain_pickle(self.path)
         if not isinstance(records, list):
-            raise DataError(f'{path} holds a {type(records).__name__}; references are a list.')
-        self._instances = CocoInstances(folder / 'instances.json', images, strict=strict)
-        references, faults = keep_sound(
-            records, self._checked, f'references of {path}', strict=strict
+            raise DataError(
+                f'{self.path} holds a {type(records).__name__}; references are a list.'
+            )
+        self.instances = CocoInstances(
+            folder / 'instances.json',
+            images or _image_folder(folder, records),
+            max_faulty=max_faulty,
         )
-        self.faults = self._instances.faults + faults
-        self._pairs = [
-            (reference, sentence.sent)
-            for reference in references
-            if _belongs(reference.split, split)
-            for sentence in reference.sentences
-        ]
-        if not self._pairs:
-            known = ', '.join(sorted({reference.split for reference in references}))
-            raise DataError(f'{path} has no reference of split {split!r}; it has: {known}.')
+        self.all, faults = keep_sound(
+            records, self._checked, f'references of {self.path}', max_faulty=max_faulty
+        )
+        self.faults = self.instances.faults + faults
 
-    def __len__(self) -> int:
-        return len(self._pairs)
+    def example(self, reference: Reference, sentence: str) -> ReferringExample:
+        """One expression with its image and region.
 
-    def __getitem__(self, index: int) -> ReferringExample:
-        """Sentence ``index`` with its image and region."""
-        reference, sentence = self._pairs[index]
-        annotation = self._instances.annotation(reference.ann_id)
+        Raises:
+            DataError: the image cannot be decoded.
+        """
+        annotation = self.instances.annotation(reference.ann_id)
         if annotation is None:
             raise DataError(f'Reference {reference.ref_id} has lost its annotation; read it anew.')
-        sample, region = self._instances.sample_of(annotation)
+        sample, region = self.instances.sample_of(annotation)
         return ReferringExample(sample, region, sentence, reference.ref_id)
 
     def _checked(self, record: object) -> Reference:
@@ -127,7 +118,7 @@ class Referring:
             first = error.errors()[0]
             place = '.'.join(str(part) for part in first['loc'])
             raise DataError(f'A reference: {place}: {first["msg"]}; correct it.') from error
-        annotation = self._instances.annotation(reference.ann_id)
+        annotation = self.instances.annotation(reference.ann_id)
         if annotation is None or annotation.image_id != reference.image_id:
             raise DataError(
                 f'Reference {reference.ref_id}: image {reference.image_id} has no annotation '
@@ -141,28 +132,110 @@ class Referring:
         return reference
 
 
-class PlainUnpickler(pickle.Unpickler):
-    """Reads containers, strings and numbers; a pickle that names a class or a function is refused
-    before anything of it is imported.
-    """
+class Referring:
+    """The expressions of a split: one example for each sentence, in the file's order.
 
-    def find_class(self, module: str, name: str) -> NoReturn:
-        """Refuse ``module.name``."""
-        raise pickle.UnpicklingError(f'it names {module}.{name}, and only plain data may be in it')
-
-
-def read_plain_pickle(path: Path) -> Any:  # noqa: ANN401 - whatever the file holds
-    """The plain data in a pickle; byte strings of Python 2 are read as Latin-1.
+    ``split``: ``train``, ``val``, ``testA``, ...; ``test`` means all test splits, and ``testA``
+    takes references of ``testAB``, too, as in RefCLEF.  The others are those of ``References``, as
+    are ``faults``.
 
     Raises:
-        DataError: the file cannot be read, is damaged, or has more than plain data in it.
+        DataError: as ``References``, or the split is empty.
     """
-    try:
-        return PlainUnpickler(io.BytesIO(path.read_bytes()), encoding='latin1').load()
-    except _UNREADABLE as error:
-        raise DataError(
-            f'{path} is not a pickle of plain data: {error}; take it from its source again.'
-        ) from error
+
+    def __init__(
+        self,
+        folder: Path,
+        images: Path | None,
+        split: str,
+        split_by: str,
+        *,
+        max_faulty: float = MAX_FAULTY,
+    ) -> None:
+        self._references = References(folder, images, split_by, max_faulty=max_faulty)
+        self.faults = self._references.faults
+        self.kinds = self._references.instances.kinds
+        self._pairs = [
+            (reference, sentence.sent)
+            for reference in self._references.all
+            if _belongs(reference.split, split)
+            for sentence in reference.sentences
+        ]
+        if not self._pairs:
+            known = ', '.join(sorted({reference.split for reference in self._references.all}))
+            raise DataError(
+                f'{self._references.path} has no reference of split {split!r}; it has: {known}.'
+            )
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> ReferringExample:
+        """Sentence ``index`` with its image and region.
+
+        Raises:
+            DataError: the image cannot be decoded.
+        """
+        return self._references.example(*self._pairs[index])
+
+
+class ReferringImages:
+    """The images that references speak of, each once with all its annotations, to be checked as
+    other labelled images are.
+    """
+
+    def __init__(self, references: References) -> None:
+        self._instances = references.instances
+        self.faults, self.kinds = references.faults, self._instances.kinds
+        told = {reference.image_id for reference in references.all}
+        self._indices = [
+            index for index, picture in enumerate(self._instances.pictures) if picture.id in told
+        ]
+        sentences: Counter[str] = Counter()
+        for reference in references.all:
+            sentences[reference.split] += len(reference.sentences)
+        counts = ', '.join(f'{split} {count}' for split, count in sorted(sentences.items()))
+        self.notes = (f'{len(references.all)} references; expressions: {counts}',)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def __getitem__(self, index: int) -> Sample:
+        """Image ``index`` with all its annotations."""
+        return self._instances[self._indices[index]]
+
+
+def splits(root: Path) -> tuple[str, ...]:
+    """Who made the splits of the references in a folder: ``unc``, ``umd``, ...; none where it has
+    no references.
+    """
+    if not (root / 'instances.json').is_file():
+        return ()
+    paths = sorted(root.glob('refs(*).p'))
+    return tuple(path.stem.removeprefix('refs(').removesuffix(')') for path in paths)
+
+
+def open_images(root: Path, split_by: str, max_faulty: float) -> ReferringImages:
+    """The images of all references of ``refs(SPLIT_BY).p``."""
+    return ReferringImages(References(root, None, split_by, max_faulty=max_faulty))
+
+
+def _image_folder(folder: Path, records: Sequence[Any]) -> Path:
+    """Where the images of a folder of references are.
+
+    Exported streets have theirs in a folder beside, called like the split.
+    """
+    tree = folder.parent
+    own = 'images/saiapr_tc-12' if 'clef' in folder.name else 'images/mscoco/images/train2014'
+    names = sorted({str(record.get('split')) for record in records if isinstance(record, dict)})
+    tried = (tree / own, *(tree / name for name in names))
+    for candidate in tried:
+        if candidate.is_dir():
+            return candidate
+    raise DataError(
+        f'The images of {folder} are in none of {", ".join(map(str, tried))}; complete the data '
+        f'set.'
+    )
 
 
 def write_references(path: Path, references: Sequence[dict[str, Any]]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +38,14 @@ class Sample:
 
     ``image``: uint8 RGB ``[H, W, 3]``.  ``index_map``: uint8 ``[H, W]``, each pixel the index of
     its region in ``regions``, or ``VOID``; visible parts only, so regions never overlap.
+    ``lost``: the names of what was annotated and is no region here, because something else covers
+    it or a map cannot hold so many.
     """
 
     image: NDArray[np.uint8]
     index_map: NDArray[np.uint8]
     regions: tuple[LabelledRegion, ...]
+    lost: tuple[str, ...] = field(default=(), kw_only=True)
 
     def mask(self, index: int) -> NDArray[np.bool_]:
         """The visible mask of region ``index``: bool ``[H, W]``."""

@@ -14,6 +14,7 @@ from pycocotools.coco import COCO
 
 from rose_model.data.coco import CocoInstances
 from rose_model.data.coco_masks import RunLengths, compress, decode, encode_mask
+from rose_model.data.coco_names import Category, region_kinds
 from rose_model.data.sample import VOID
 from rose_model.errors import DataError
 
@@ -97,12 +98,13 @@ def test_a_smaller_annotation_lies_over_a_larger_one(tmp_path: Path) -> None:
         assert any(np.array_equal(mask, large & ~small) for mask in masks)
 
 
-def test_an_annotation_that_is_covered_gives_no_region(tmp_path: Path) -> None:
+def test_an_annotation_that_is_covered_gives_no_region_and_is_told(tmp_path: Path) -> None:
     left, right, whole = box_mask(0, 0, 9, 10), box_mask(0, 10, 9, 19), box_mask(0, 0, 9, 19)
     sample = read(tmp_path, [annotation(n, mask) for n, mask in enumerate((whole, left, right))])[
         0
     ]
     assert len(sample.regions) == 2
+    assert sample.lost == ('car',)
 
 
 def test_a_crowd_is_void_but_things_in_it_are_not(tmp_path: Path) -> None:
@@ -132,16 +134,51 @@ def test_names_and_kinds_come_from_the_categories(tmp_path: Path) -> None:
     assert not regions['sky'].is_thing
 
 
-def test_256_visible_annotations_are_too_many(tmp_path: Path) -> None:
+def test_of_256_visible_annotations_the_smallest_is_lost(tmp_path: Path) -> None:
     def pixel(number: int) -> np.ndarray:
         mask = np.zeros(SIZE, bool)
         mask[divmod(number, SIZE[1])] = True
         return mask
 
-    records = [annotation(number, pixel(number)) for number in range(256)]
-    assert len(read(tmp_path, records[:255])[0].regions) == 255
-    with pytest.raises(DataError, match=r'one.png has 256 visible annotations'):
-        read(tmp_path, records)[0]
+    records = [annotation(number, pixel(number)) for number in range(255)]
+    assert len(read(tmp_path, records)[0].regions) == 255
+    large = box_mask(15, 0, 20, 30)
+    sample = read(tmp_path, [annotation(400, large), *records])[0]
+    assert len(sample.regions) == 255
+    assert sample.lost == ('car',)
+    assert np.array_equal(sample.mask(0), large)
+    assert (sample.index_map == VOID).sum() == sample.index_map.size - large.sum() - 254
+
+
+def test_stuff_of_one_kind_is_one_region(tmp_path: Path) -> None:
+    left, right = box_mask(0, 0, 9, 9), box_mask(0, 20, 9, 29)
+    records = [annotation(n, mask, category_id=7) for n, mask in enumerate((left, right))]
+    sample = read(tmp_path, records)[0]
+    assert len(sample.regions) == 1
+    assert np.array_equal(sample.mask(0), left | right)
+
+
+def test_cocos_own_names_become_plain_words() -> None:
+    names = {
+        1: 'person',
+        90: 'toothbrush',
+        175: 'wall-stone',
+        187: 'sky-other-merged',
+        112: 'door-stuff',
+        180: 'window-blind',
+        183: 'other',
+    }
+    kinds = region_kinds([Category(id=number, name=name) for number, name in names.items()])
+    assert kinds.pop(183) is None
+    assert {number: kind.name for number, kind in kinds.items() if kind is not None} == {
+        1: 'person',
+        90: 'toothbrush',
+        175: 'stone wall',
+        187: 'sky',
+        112: 'door',
+        180: 'window blind',
+    }
+    assert [number for number, kind in kinds.items() if kind and kind.is_thing] == [1, 90]
 
 
 MASK = box_mask(2, 2, 6, 6)
@@ -172,7 +209,7 @@ FAULTS = {
     'box outside': ({'bbox': [25.0, 2.0, 9.0, 4.0]}, r'bbox \[25.0, 2.0, 9.0, 4.0\] leaves'),
     'unknown category': ({'category_id': 99}, 'no category 99'),
     'unknown image': ({'image_id': 99}, 'no image 99'),
-    'id that is text': ({'id': 'seven'}, 'Annotation None: id'),
+    'id that is text': ({'id': 'seven'}, 'Annotation seven: id'),
     'no segmentation': ({'segmentation': None}, 'Annotation 7: segmentation'),
 }
 
@@ -209,13 +246,13 @@ def test_one_fault_in_a_hundred_is_left_out_and_reported(tmp_path: Path) -> None
     assert coco.faults == ('Annotation 500: the file has no category 99; add it.',)
     assert coco.annotation(500) is None
     with pytest.raises(DataError, match=r'1 of 100 annotations .* none may be'):
-        CocoInstances(tmp_path / 'instances.json', tmp_path / 'images', strict=True)
+        CocoInstances(tmp_path / 'instances.json', tmp_path / 'images', max_faulty=0)
 
 
 def test_strict_lists_every_fault(tmp_path: Path) -> None:
     path = write_set(tmp_path, [annotation(n, MASK, category_id=90 + n) for n in range(3)])
     with pytest.raises(DataError, match=r'category 90[^$]*category 91[^$]*category 92'):
-        CocoInstances(path, tmp_path / 'images', strict=True)
+        CocoInstances(path, tmp_path / 'images', max_faulty=0)
 
 
 def test_annotations_of_an_image_that_is_left_out_are_no_faults(tmp_path: Path) -> None:
@@ -292,7 +329,7 @@ def test_other_files_are_no_instances(tmp_path: Path) -> None:
 def test_the_real_sample_is_read_as_pycocotools_reads_it(test_data: Path) -> None:
     folder = test_data / 'formats' / 'coco'
     file = folder / 'annotations' / 'instances_val2017.json'
-    coco, reference = CocoInstances(file, folder / 'val2017', strict=True), COCO(file)
+    coco, reference = CocoInstances(file, folder / 'val2017', max_faulty=0), COCO(file)
     sample = coco[0]
     assert {r.name for r in sample.regions} == {'person', 'sports ball', 'tree', 'sky', 'grass'}
     assert {r.name for r in sample.regions if not r.is_thing} == {'tree', 'sky', 'grass'}

@@ -268,7 +268,7 @@ def test_one_damaged_example_in_a_hundred_is_left_out_and_reported(tmp_path: Pat
     assert len(read) == 99
     assert len(read.faults) == 1
     with pytest.raises(DataError, match='none may be'):
-        LoggedCorrections(tmp_path, strict=True)
+        LoggedCorrections(tmp_path, max_faulty=0)
 
 
 # --- what is written ----------------------------------------------------------------------------

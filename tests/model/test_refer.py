@@ -14,7 +14,8 @@ from PIL import Image
 
 from rose_model.data.coco import CocoInstances
 from rose_model.data.coco_masks import encode_mask
-from rose_model.data.refer import Referring, read_plain_pickle, write_references
+from rose_model.data.plain_pickle import read_plain_pickle
+from rose_model.data.refer import Referring, write_references
 from rose_model.errors import DataError
 
 SIZE = (20, 30)
@@ -201,7 +202,7 @@ def test_one_lost_reference_in_a_hundred_is_left_out_and_reported(folder: Path) 
     assert len(refer) == 99
     assert len(refer.faults) == 1
     with pytest.raises(DataError, match=r'1 of 100 references .* none may be'):
-        Referring(folder, folder, 'val', 'unc', strict=True)
+        Referring(folder, folder, 'val', 'unc', max_faulty=0)
 
 
 def test_real_expressions_over_the_real_image_are_read_back(
@@ -225,7 +226,7 @@ def test_real_expressions_over_the_real_image_are_read_back(
         for n, said in enumerate(sample['predictions'])
     ]
     write_references(tmp_path / 'refs(unc).p', references)
-    refer = Referring(tmp_path, images, 'testA', 'unc', strict=True)
+    refer = Referring(tmp_path, images, 'testA', 'unc', max_faulty=0)
     assert len(refer) == len(sample['predictions']) == 1984
     for index in (0, 7, 1983):
         example = refer[index]
