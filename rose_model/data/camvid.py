@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rose_model.data.faults import MAX_FAULTY, keep_sound
-from rose_model.data.files import image_size, read_image, read_label_map
+from rose_model.data.files import has_file, image_size, read_image, read_label_map
 from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.errors import DataError
 
@@ -100,7 +100,7 @@ def splits(root: Path) -> tuple[str, ...]:
     return tuple(
         split
         for split in SPLITS
-        if (root / split / 'images').is_dir() and (root / split / 'labels').is_dir()
+        if has_file(root / split / 'images', '.jpg') and has_file(root / split / 'labels', '.png')
     )
 
 

@@ -13,13 +13,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from rose_model.data.coco import CocoInstances
 from rose_model.data.coco_panoptic import CocoPanoptic
 from rose_model.data.coco_stuff import CocoStuff, Encoding
+from rose_model.data.files import has_file
 from rose_model.errors import DataError
 
 _STUFF_SPLITS = ('train2017', 'val2017')
@@ -95,7 +95,7 @@ def open_stuff(root: Path, split: str, max_faulty: float) -> CocoStuff:
             folder
             for base in bases
             for folder in _image_folders(base, split)
-            if _has(folder, 'jpg')
+            if has_file(folder, '.jpg')
         ),
         f'the images of {split}',
         shown=bases,
@@ -115,20 +115,13 @@ def _json_splits(root: Path, prefix: str) -> tuple[str, ...]:
 
 def _stuff_maps(root: Path, split: str) -> Path | None:
     candidates = (root / split, root / 'annotations' / split)
-    return next((folder for folder in candidates if _has(folder, 'png')), None)
+    return next((folder for folder in candidates if has_file(folder, '.png')), None)
 
 
 def _pixel_maps(root: Path, split: str) -> Path | None:
     name = f'stuff_{split}{_PIXEL_MAPS}'
     candidates = (root / 'annotations' / name, root / name)
     return next((folder for folder in candidates if folder.is_dir()), None)
-
-
-def _has(folder: Path, suffix: str) -> bool:
-    if not folder.is_dir():
-        return False
-    with os.scandir(folder) as entries:
-        return any(entry.name.endswith(f'.{suffix}') for entry in entries)
 
 
 def _image_folders(root: Path, split: str) -> tuple[Path, Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from pathlib import Path, PurePosixPath
@@ -49,6 +50,14 @@ def path_inside(root: Path, name: str) -> Path:
             f'File name {name!r} leads out of {root} by a link; put the file there itself.'
         )
     return root / parts
+
+
+def has_file(folder: Path, suffix: str) -> bool:
+    """Whether a folder exists and has a file of that suffix (``'.png'``) in it."""
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        return any(entry.name.endswith(suffix) for entry in entries)
 
 
 def image_size(path: Path) -> tuple[int, int]:

@@ -8,8 +8,8 @@
     training/v2.0/instances/NAME.png     16-bit, class * 256 + number of the instance
     training/v2.0/panoptic/              COCO's panoptic format, see ``coco_panoptic``
 
-The first release of 1.2 has ``training/labels``, ``training/instances`` and ``config.json``, without
-the version.  LISA's tree has version 2.0 under ``mapillary``.
+The first release of 1.2 has ``training/labels``, ``training/instances`` and ``config.json``: no
+version anywhere.  LISA's tree has version 2.0 under ``mapillary``.
 """
 
 from __future__ import annotations
