@@ -20,12 +20,12 @@ from rose_model.config import RoseConfig
 from rose_model.data.check import SetReport, check_set
 from rose_model.data.formats import Found, find_sets
 from rose_model.data.sample import Sample
-from rose_model.data.shrink import shrink
 from rose_model.data.street_export import export_streets
 from rose_model.data.streets import ALL_PAIRS, SEEN_PAIRS
 from rose_model.errors import ConfigError
 from rose_model.exit_codes import EXIT_DATA
 from rose_model.presets import rose_7b
+from rose_model.training.labelled_source import seen
 from rose_model.training.targets import assign_patches
 
 SPLITS = {
@@ -95,9 +95,11 @@ def check(
 
 
 def without_patch(sample: Sample) -> tuple[str, ...]:
-    """The names of the regions that no patch of ``rose_7b`` answers for."""
+    """The names of the regions that ``rose_7b`` would not learn: too small for a mask, or no patch
+    answers for them.
+    """
     config = _model()
-    small = shrink(sample)
+    small = seen(sample)
     everything = tuple(range(len(small.regions)))
     lost = assign_patches(small, everything, config.super_patch, config.vision.grid_size).lost
     return tuple(small.regions[index].name for index in lost) + small.lost[len(sample.lost) :]
@@ -113,7 +115,7 @@ def reports_table(reports: Iterable[SetReport], root: Path) -> Table:
     table = Table(title=Text(f'rose data check {root}'), box=SIMPLE_HEAD)
     table.title_justify, table.padding = 'left', (0, 1, 0, 0)
     table.add_column('data set', overflow='fold', min_width=20)
-    headings = ('images', 'faults', 'things', 'stuff', 'names', 'void', 'lost', 'no\npatch')
+    headings = ('images', 'faults', 'things', 'stuff', 'void', 'lost', 'no\npatch')
     for heading in headings:
         table.add_column(heading, justify='right', no_wrap=True)
     table.add_column('state', no_wrap=True)
@@ -128,7 +130,6 @@ def reports_table(reports: Iterable[SetReport], root: Path) -> Table:
             str(len(report.faults)),
             str(report.things.total()),
             str(report.stuff.total()),
-            str(len(report.things.keys() | report.stuff.keys())),
             f'{100 * report.void:.0f} %',
             str(report.lost.total()),
             str(report.without_patch.total()),

@@ -24,6 +24,8 @@ from rose_model.errors import DataError
 
 _STUFF_SPLITS = ('train2017', 'val2017')
 _PIXEL_MAPS = '_pixelmaps'
+_ANNOTATIONS = 'annotations'
+"""Part of a data set, which starts from the folder above."""
 
 
 def instance_splits(root: Path) -> tuple[str, ...]:
@@ -33,7 +35,7 @@ def instance_splits(root: Path) -> tuple[str, ...]:
 
 def open_instances(root: Path, split: str, max_faulty: float) -> CocoInstances:
     """The things of a split."""
-    path = root / 'annotations' / f'instances_{split}.json'
+    path = root / _ANNOTATIONS / f'instances_{split}.json'
     return CocoInstances(path, _images(root, split), max_faulty=max_faulty)
 
 
@@ -45,8 +47,8 @@ def panoptic_splits(root: Path) -> tuple[str, ...]:
 def open_panoptic(root: Path, split: str, max_faulty: float) -> CocoPanoptic:
     """Things and stuff of a split."""
     name = f'panoptic_{split}'
-    ids = _first_folder((root / 'annotations' / name, root / name), 'the maps of ids')
-    path = root / 'annotations' / f'{name}.json'
+    ids = _first_folder((root / _ANNOTATIONS / name, root / name), 'the maps of ids')
+    path = root / _ANNOTATIONS / f'{name}.json'
     return CocoPanoptic(path, ids, _images(root, split), max_faulty=max_faulty)
 
 
@@ -57,12 +59,14 @@ def stuff_json_splits(root: Path) -> tuple[str, ...]:
 
 def open_stuff_json(root: Path, split: str, max_faulty: float) -> CocoInstances:
     """The stuff of a split."""
-    path = root / 'annotations' / f'stuff_{split}.json'
+    path = root / _ANNOTATIONS / f'stuff_{split}.json'
     return CocoInstances(path, _images(root, split), max_faulty=max_faulty)
 
 
 def pixel_map_splits(root: Path) -> tuple[str, ...]:
     """The splits whose stuff is there as maps of ids."""
+    if root.name == _ANNOTATIONS:
+        return ()
     return tuple(split for split in _STUFF_SPLITS if _pixel_maps(root, split))
 
 
@@ -77,6 +81,8 @@ def open_pixel_maps(root: Path, split: str, max_faulty: float) -> CocoStuff:
 
 def stuff_splits(root: Path) -> tuple[str, ...]:
     """The splits whose maps of things and stuff are there."""
+    if root.name == _ANNOTATIONS:
+        return ()
     return tuple(split for split in _STUFF_SPLITS if _stuff_maps(root, split))
 
 
@@ -101,7 +107,7 @@ def open_stuff(root: Path, split: str, max_faulty: float) -> CocoStuff:
         shown=bases,
     )
     for base in bases:
-        path = base / 'annotations' / f'instances_{split}.json'
+        path = base / _ANNOTATIONS / f'instances_{split}.json'
         if path.is_file():
             instances = CocoInstances(path, images, max_faulty=max_faulty)
             break
@@ -109,18 +115,18 @@ def open_stuff(root: Path, split: str, max_faulty: float) -> CocoStuff:
 
 
 def _json_splits(root: Path, prefix: str) -> tuple[str, ...]:
-    paths = sorted((root / 'annotations').glob(f'{prefix}*.json'))
+    paths = sorted((root / _ANNOTATIONS).glob(f'{prefix}*.json'))
     return tuple(path.stem.removeprefix(prefix) for path in paths)
 
 
 def _stuff_maps(root: Path, split: str) -> Path | None:
-    candidates = (root / split, root / 'annotations' / split)
+    candidates = (root / split, root / _ANNOTATIONS / split)
     return next((folder for folder in candidates if has_file(folder, '.png')), None)
 
 
 def _pixel_maps(root: Path, split: str) -> Path | None:
     name = f'stuff_{split}{_PIXEL_MAPS}'
-    candidates = (root / 'annotations' / name, root / name)
+    candidates = (root / _ANNOTATIONS / name, root / name)
     return next((folder for folder in candidates if folder.is_dir()), None)
 
 

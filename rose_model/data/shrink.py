@@ -1,4 +1,6 @@
-"""Large photographs made smaller: what is finer than the model's own frames is never seen."""
+"""Photographs as a model can see them: large ones made smaller, and without what is finer than its
+masks.
+"""
 
 from __future__ import annotations
 
@@ -11,25 +13,29 @@ LONGEST_SIDE = 1024
 """Pixels; SAM's frame at full size, and more than the language model's."""
 
 
-def shrink(sample: Sample, longest_side: int = LONGEST_SIDE) -> Sample:
-    """The sample with its longer side at most that many pixels; a smaller one as it is.
-
-    Regions that have no pixel left are lost.
+def shrink(sample: Sample, longest_side: int = LONGEST_SIDE, least_share: float = 0.0) -> Sample:
+    """The sample with its longer side at most that many pixels, and regions below ``least_share``
+    of the image void.  Such regions are lost.
     """
     height, width = sample.index_map.shape
     scale = longest_side / max(height, width)
-    if scale >= 1:
+    image, index_map = sample.image, sample.index_map
+    if scale < 1:
+        size = (max(1, round(width * scale)), max(1, round(height * scale)))
+        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        nearest = cv2.resize(index_map, size, interpolation=cv2.INTER_NEAREST_EXACT)
+        index_map = nearest.astype(np.uint8)
+    areas = np.bincount(index_map.ravel(), minlength=VOID + 1)
+    least = max(1.0, least_share * index_map.size)
+    kept = [index for index in range(len(sample.regions)) if areas[index] >= least]
+    if scale >= 1 and len(kept) == len(sample.regions):
         return sample
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    image = cv2.resize(sample.image, size, interpolation=cv2.INTER_AREA)
-    index_map = cv2.resize(sample.index_map, size, interpolation=cv2.INTER_NEAREST_EXACT)
-    seen = [int(index) for index in np.unique(index_map) if index != VOID]
     table = np.full(VOID + 1, VOID, np.uint8)
-    table[seen] = np.arange(len(seen))
-    gone = set(range(len(sample.regions))) - set(seen)
+    table[kept] = np.arange(len(kept))
+    gone = sorted(set(range(len(sample.regions))) - set(kept))
     return Sample(
-        image.astype(np.uint8, copy=False),
+        image,
         table[index_map],
-        tuple(sample.regions[index] for index in seen),
-        lost=(*sample.lost, *(sample.regions[index].name for index in sorted(gone))),
+        tuple(sample.regions[index] for index in kept),
+        lost=(*sample.lost, *(sample.regions[index].name for index in gone)),
     )

@@ -10,15 +10,15 @@ from rose_model.data.camvid import CLASSES, CamVid
 from rose_model.data.sample import Sample
 from rose_model.data.streets import TRAINING_SIZE
 from rose_model.training.augmentation import augment
-from rose_model.training.sources import Source
+from rose_model.training.sources import Source, drawn
 from rose_model.training.tasks import Task, dense_task
 
 COMMON = ('sky', 'building', 'road', 'pavement', 'tree')
 """They cover 89 % of the labelled pixels of ``train``."""
 
 
-def camvid(root: Path) -> Source:
-    """The frames of ``root/train``, in an order that each round draws anew.
+def camvid(root: Path, split: str = 'train') -> Source:
+    """The frames of ``ROOT/SPLIT``, in an order that each round draws anew.
 
     They are asked for as a whole only: parts of a class are no objects that words could tell
     apart.
@@ -26,12 +26,10 @@ def camvid(root: Path) -> Source:
     Raises:
         DataError: the frames cannot be read.
     """
-    frames = CamVid(root, 'train')
+    frames = CamVid(root, split)
 
     def read(number: int) -> Sample:
-        turn, index = divmod(number, len(frames))
-        order = np.random.default_rng(turn).permutation(len(frames))
-        return augment(frames[int(order[index])], number, TRAINING_SIZE)
+        return augment(frames[drawn(number, len(frames))], number, TRAINING_SIZE)
 
     return Source(
         read=read,
@@ -44,5 +42,5 @@ def camvid(root: Path) -> Source:
     )
 
 
-def _dense_alone(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+def _dense_alone(_: int, sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
     return (dense_task(sample, rng),)

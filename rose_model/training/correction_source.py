@@ -9,7 +9,7 @@ import numpy as np
 
 from rose_model.data.corrections import CorrectedSample, LoggedCorrections
 from rose_model.data.sample import Sample
-from rose_model.training.sources import Source
+from rose_model.training.sources import Source, drawn
 from rose_model.training.tasks import Task
 
 
@@ -27,14 +27,12 @@ def with_corrections(source: Source, root: Path) -> Source:
     def read(number: int) -> Sample:
         if number % 2 == 0:
             return source.read(number)
-        turn, index = divmod(number // 2, len(log))
-        order = np.random.default_rng(turn).permutation(len(log))
-        return log[int(order[index])]
+        return log[drawn(number // 2, len(log))]
 
-    def tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+    def tasks(number: int, sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
         if isinstance(sample, CorrectedSample):
             return (correction_task(sample),)
-        return source.tasks(sample, rng)
+        return source.tasks(number, sample, rng)
 
     return replace(
         source,

@@ -112,7 +112,7 @@ class ExampleDataset(Dataset[Example]):
         number, source = self._first + index, self._source
         rng = np.random.default_rng((number, 77))
         sample = source.read(number)
-        tasks = source.tasks(sample, rng)
+        tasks = source.tasks(number, sample, rng)
         example = make_example(
             sample,
             tasks,

@@ -10,17 +10,59 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     model_validator,
 )
 
+from rose_model.data.formats import Format
 from rose_model.errors import ConfigError
 from rose_model.training.lora import LoraRecipe, find_lora
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 FOLDER = Path(__file__).parent / 'recipes'
+
+
+class DataPart(BaseModel):
+    """One of the data sets that a stage learns from, with its rate: of as many samples as the sum
+    of all rates, so many are its own.
+
+    ``format``: ``streets``, which are drawn, or one of ``rose_model.data.formats``; ``root`` and
+    ``split`` as ``rose data check`` shows them.  Of expressions the split has two parts:
+    ``unc/train``.
+    """
+
+    model_config = ConfigDict(frozen=True, extra='forbid')
+
+    format: Literal['streets'] | Format
+    root: Path | None = None
+    split: str = ''
+    rate: Positive = 1
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        given = {self.root is not None, self.split != ''}
+        if given != {self.format != 'streets'}:
+            raise ValueError(
+                f'streets have neither root nor split, all others both: format {self.format}, '
+                f'root {self.root}, split {self.split!r}.'
+            )
+        return self
+
+
+def _kind_of_data(value: object) -> str:
+    return 'name' if isinstance(value, str) else 'list'
+
+
+Data = Annotated[
+    Annotated[Literal['streets', 'camvid'], Tag('name')]
+    | Annotated[tuple[DataPart, ...], Field(min_length=1), Tag('list')],
+    Discriminator(_kind_of_data),
+]
+"""A name, or a list of data sets with their rates."""
 
 
 class StageRecipe(BaseModel):
@@ -31,7 +73,9 @@ class StageRecipe(BaseModel):
     gradients.  Example ``i`` of the stage is of sample ``first_scene + i``; with ``repeat`` there
     are only that many examples, over and over.
 
-    ``data``: where samples come from; ``root`` is the folder of a data set that is not drawn.
+    ``data``: where samples come from: a name, where ``root`` is the folder of a data set that is
+    not drawn, or a list of data sets with rates.  ``strict``: a list with any damaged part ends
+    the run.
     ``corrections``: folder of corrections that a node has logged; every second sample is one of
     them, in the stage whole.
     ``schedule``: how the learning rate falls after a linear warm-up: along a half cosine to
@@ -54,8 +98,9 @@ class StageRecipe(BaseModel):
     weight_decay: Annotated[float, Field(ge=0.0)] = 0.05
     betas: tuple[float, float] = (0.9, 0.98)
     clip_norm: Annotated[float, Field(gt=0.0)] = 1.0
-    data: Literal['streets', 'camvid'] = 'streets'
+    data: Data = 'streets'
     root: Path | None = None
+    strict: bool = False
     corrections: Path | None = None
     word_questions: Annotated[int, Field(ge=0)] = 1
     first_scene: Annotated[int, Field(ge=0)] = 0
@@ -66,8 +111,10 @@ class StageRecipe(BaseModel):
     def _check(self) -> Self:
         if self.warmup_steps > self.steps:
             raise ValueError(f'warmup_steps ({self.warmup_steps}) exceeds steps ({self.steps}).')
-        if (self.data == 'streets') != (self.root is None):
-            raise ValueError(f'root is for data that is read: data {self.data}, root {self.root}.')
+        if (self.data != 'camvid') != (self.root is None):
+            raise ValueError(
+                f'root is the folder of camvid, and of nothing else here: root {self.root}.'
+            )
         return self
 
     def parts(self, processes: int) -> int:
@@ -120,7 +167,7 @@ class Recipe(BaseModel):
         if (self.preset is None) == (self.start is None):
             raise ValueError('Give either preset or start.')
         if self.words is not None and self.words.data != 'streets':
-            raise ValueError(f'The stage words learns from streets, not {self.words.data}.')
+            raise ValueError('The stage words learns from streets and nothing else.')
         for name in ('vision', 'sam', 'words'):
             stage = getattr(self, name)
             if stage is not None and stage.corrections is not None:

@@ -13,12 +13,11 @@ import yaml
 from rose_model.errors import CheckpointError, ConfigError
 from rose_model.training.attention import attend_by_products
 from rose_model.training.beginning import TrainedModel, begin
-from rose_model.training.camvid_source import camvid
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
-from rose_model.training.correction_source import with_corrections
 from rose_model.training.recipe import Recipe, StageRecipe
+from rose_model.training.recipe_source import open_source
 from rose_model.training.run_lock import run_lock
-from rose_model.training.sources import Source, street_words, streets
+from rose_model.training.sources import street_words
 from rose_model.training.stages import (
     SAM,
     VISION,
@@ -153,17 +152,12 @@ def _stage(name: str, recipe: Recipe, model: TrainedModel) -> tuple[Stage[Any], 
             rose.sam.image_encoder.requires_grad_(not recipe.freeze_sam_encoder)
     stage: Stage[Any]
     if name == VISION:
-        stage = VisionStage(rose.perception.vision_tower, rose.config, _source(stage_recipe))
+        stage = VisionStage(rose.perception.vision_tower, rose.config, open_source(stage_recipe))
     elif name == SAM:
-        stage = SamStage(rose.sam, rose.config, _source(stage_recipe))
+        stage = SamStage(rose.sam, rose.config, open_source(stage_recipe))
     elif name == WORDS:
         source = street_words(stage_recipe.word_questions)
         stage = WholeStage(rose, prompter, model.text_tokenizer, source, masks=False)
     else:
-        stage = WholeStage(rose, prompter, model.text_tokenizer, _source(stage_recipe))
+        stage = WholeStage(rose, prompter, model.text_tokenizer, open_source(stage_recipe))
     return stage, stage_recipe
-
-
-def _source(recipe: StageRecipe) -> Source:
-    source = streets(recipe.word_questions) if recipe.root is None else camvid(recipe.root)
-    return source if recipe.corrections is None else with_corrections(source, recipe.corrections)

@@ -15,7 +15,8 @@ from rose_model.data.street_descriptions import describe_thing
 from rose_model.data.streets import SEEN_PAIRS, THINGS, TRAINING_SIZE, render_scene
 from rose_model.training.tasks import Task, choose_tasks, choose_word_tasks
 
-Tasks = Callable[[Sample, np.random.Generator], tuple[Task, ...]]
+Tasks = Callable[[int, Sample, np.random.Generator], tuple[Task, ...]]
+"""What is asked about the sample of a number."""
 
 KEPT_PATCHES = 64
 """A fifth of nano's patches: a question costs a fifth, and words are a large part of what is read.
@@ -27,7 +28,8 @@ after 10,000 questions, which takes four minutes on two cores.
 
 @dataclass(frozen=True)
 class Source:
-    """``read(number)`` gives a sample, ``tasks`` what is asked about it.
+    """``read(number)`` gives a sample, ``tasks`` what is asked about it; both follow from the
+    number.
 
     ``vocabulary`` holds all the names of its regions; ``nouns`` and ``attributes`` what they are
     made of, and ``common_nouns`` cover most of every image.  ``max_masks``: masks that are decoded
@@ -48,7 +50,7 @@ class Source:
 def streets(word_questions: int = 1) -> Source:
     """Procedural streets, without the pairs of attribute and noun that are held out."""
 
-    def tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+    def tasks(_: int, sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
         return choose_tasks(sample, street_names(), describe_thing, rng, word_questions)
 
     return _street_source(tasks, max_masks=8)
@@ -57,10 +59,18 @@ def streets(word_questions: int = 1) -> Source:
 def street_words(word_questions: int) -> Source:
     """The same streets, about which no question brings a mask or teaches one."""
 
-    def tasks(sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
+    def tasks(_: int, sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
         return choose_word_tasks(sample, street_names(), describe_thing, rng, word_questions)
 
     return _street_source(tasks, max_masks=0)
+
+
+def drawn(number: int, length: int) -> int:
+    """Which of ``length`` samples is number ``number``: all of them, in an order that each round
+    draws anew.
+    """
+    turn, index = divmod(number, length)
+    return int(np.random.default_rng(turn).permutation(length)[index])
 
 
 def street_names() -> tuple[str, ...]:

@@ -70,13 +70,18 @@ def choose_tasks(
     describe: Describe,
     rng: np.random.Generator,
     word_questions: int,
+    *,
+    things_only: bool = False,
 ) -> tuple[Task, ...]:
     """One dense task, ``word_questions`` that only words decide, and one about a given mask in
     half of the images.
 
     Of the word questions the first teaches masks, too; the others cost a fraction of it.
+    ``things_only``: nothing else is labelled, so that nobody may ask for all regions.
     """
-    dense, *words = choose_word_tasks(sample, vocabulary, describe, rng, word_questions)
+    dense, *words = choose_word_tasks(
+        sample, vocabulary, describe, rng, word_questions, things_only=things_only
+    )
     words[1:] = [replace(task, teaches_masks=False) for task in words[1:]]
     if sample.regions and rng.random() < MASK_SHARE:
         words.append(mask_task(sample, vocabulary, rng))
@@ -89,9 +94,11 @@ def choose_word_tasks(
     describe: Describe,
     rng: np.random.Generator,
     word_questions: int,
+    *,
+    things_only: bool = False,
 ) -> tuple[Task, ...]:
     """One dense task, and ``word_questions`` about an object or about all regions of a kind."""
-    dense = dense_task(sample, rng)
+    dense = dense_task(sample, rng, things_only=things_only)
     if not sample.regions:
         return (dense,)
     return dense, *(
@@ -102,11 +109,28 @@ def choose_word_tasks(
     )
 
 
-def dense_task(sample: Sample, rng: np.random.Generator) -> Task:
+def referring_tasks(
+    sample: Sample,
+    target: int,
+    sentence: str,
+    vocabulary: Sequence[str],
+    rng: np.random.Generator,
+) -> tuple[Task, ...]:
+    """What an expression of a data set means, and half of the time a bad mask of it to be
+    mended.
+    """
+    instruction = _draw(REFERRINGS, rng).format(description=sentence)
+    task = Task(instruction, (target,), True)
+    if rng.random() < MASK_SHARE:
+        return task, mask_task(sample, vocabulary, rng, target)
+    return (task,)
+
+
+def dense_task(sample: Sample, rng: np.random.Generator, *, things_only: bool = False) -> Task:
     """All regions, or the things alone; answered by the counting sentence."""
     indices = tuple(range(len(sample.regions)))
     instruction = ALL_REGIONS
-    if rng.random() < FOREGROUND_SHARE:
+    if rng.random() < FOREGROUND_SHARE or things_only:
         indices = tuple(index for index in indices if sample.regions[index].is_thing)
         instruction = FOREGROUND
     counts = counting_sentence(sample.regions[index].name for index in indices)
@@ -155,9 +179,16 @@ def object_task(sample: Sample, describe: Describe, rng: np.random.Generator) ->
     return Task(with_box(sentence, box), (target,), True)
 
 
-def mask_task(sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator) -> Task:
-    """A bad mask with its right name, or a mask with a wrong name."""
-    target = _draw_region(sample, rng)
+def mask_task(
+    sample: Sample,
+    vocabulary: Sequence[str],
+    rng: np.random.Generator,
+    target: int | None = None,
+) -> Task:
+    """A bad mask with its right name, or a mask with a wrong name; of any region without
+    ``target``.
+    """
+    target = _draw_region(sample, rng) if target is None else target
     mask = sample.mask(target)
     name = sample.regions[target].name
     case = RefinementCase.MASK

@@ -312,7 +312,7 @@ def test_every_second_sample_is_a_correction_and_each_comes_once_a_round(
         asked = set()
         for number in range(first, first + 6, 2):
             sample = source.read(number)
-            [task] = source.tasks(sample, np.random.default_rng(0))
+            [task] = source.tasks(number, sample, np.random.default_rng(0))
             asked.add(task.instruction)
         assert len(asked) == 3
     assert {'van', 'dog', 'road', 'black bus'} <= set(source.vocabulary)

@@ -92,7 +92,7 @@ def instructions_of(source: Source, count: int) -> list[Task]:
     tasks: list[Task] = []
     for number in range(count):
         rng = np.random.default_rng(number)
-        tasks += source.tasks(small(number), rng)
+        tasks += source.tasks(number, small(number), rng)
     return tasks
 
 
@@ -121,7 +121,7 @@ def test_an_image_without_regions_has_nothing_to_count(
 ) -> None:
     empty = Sample(np.zeros((*SIZE, 3), np.uint8), np.full(SIZE, VOID, np.uint8), ())
     rng = np.random.default_rng(0)
-    (task,) = source.tasks(empty, rng)
+    (task,) = source.tasks(0, empty, rng)
     assert read_counts(task.response) == {}
     example = make_example(empty, (task,), config, prompter, rng, max_masks=5)
     assert len(example.questions[0].patches) == 0
