@@ -152,8 +152,8 @@ def _reading(reader: _Reader, count: int, workers: int) -> Iterator[Iterable[_Re
     if workers == 1:
         yield map(reader, range(count))
         return
-    # Processes that begin anew: a copy of one with threads may hang.
-    context = multiprocessing.get_context('spawn')
+    # As the loaders of training, copies of this process: others would import every library anew.
+    context = multiprocessing.get_context('fork')
     with ProcessPoolExecutor(workers, context, _give, (reader,)) as pool:
         yield pool.map(_read, range(count), chunksize=_CHUNK)
 
