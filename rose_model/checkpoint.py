@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from rose_model.config import RoseConfig
 from rose_model.errors import CheckpointError, ConfigError
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
+from rose_model.weights_header import read_header
 
 CONFIG_FILE = 'config.json'
 WEIGHTS_FILE = 'model.safetensors'
@@ -175,11 +176,7 @@ def stored_state(rose: Rose) -> dict[str, Tensor]:
 
 
 def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]]) -> None:
-    try:
-        with safe_open(path, framework='pt') as file:
-            found = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(f'{path} is damaged or no safetensors file: {error}.') from error
+    found = {name: tensor.shape for name, tensor in read_header(path).items()}
     missing, extra = sorted(expected.keys() - found.keys()), sorted(found.keys() - expected.keys())
     if missing or extra:
         kind, names = ('lacks', missing) if missing else ('has the unknown', extra)
