@@ -65,15 +65,19 @@ class RateMeter:
         return (count - last_count) / (now_s - last_s) if now_s > last_s else 0.0
 
 
-def model_status(state: ModelState, failure: str, name: str, device: str) -> DiagnosticStatus:
-    """Is the model there?  OK exactly when it is ready."""
+def model_status(state: ModelState, detail: str, name: str, device: str) -> DiagnosticStatus:
+    """Is the model there?  OK exactly when it is ready.  ``detail``: how far it is, or what is
+    wrong.
+    """
     levels = {
         ModelState.READY: DiagnosticStatus.OK,
         ModelState.FAILED: DiagnosticStatus.ERROR,
+        ModelState.NO_MEMORY: DiagnosticStatus.ERROR,
+        ModelState.LOST: DiagnosticStatus.ERROR,
     }
     level = levels.get(state, DiagnosticStatus.WARN)
     values = {'state': state.value, 'model': name, 'device': device}
-    return _status('model', level, failure or state.value, values)
+    return _status('model', level, detail or state.value, values)
 
 
 def no_model_status(failure: str) -> DiagnosticStatus:

@@ -136,7 +136,7 @@ class RequestService(ABC):
         if session is None:
             return _not_active('the node is not active; activate it')
         state = session.worker.state
-        if state is not ModelState.READY:
+        if state not in {ModelState.READY, ModelState.NO_MEMORY}:
             return _not_active(f'the model is {state.value}. {session.worker.failure}'.rstrip())
         future = Future()
         try:

@@ -25,6 +25,7 @@ from pydantic import (
 
 from ros2_rose.camera_inbox import MAX_PRIORITY
 from ros2_rose.image_decoder import MAX_PIXELS
+from rose_model.backends.interface import BackendName
 from rose_model.candidates import check_candidates
 from rose_model.errors import RefinementError
 from rose_model.refinement import check_text
@@ -142,6 +143,19 @@ class RoseParameters(_Frozen):
     )
     num_threads: int = Field(
         0, ge=0, le=1024, description='CPU threads of the model; 0: one for each core.'
+    )
+    sam_backend: BackendName = Field(
+        'torch',
+        description='Who carries SAM out: torch, onnxruntime or tensorrt; the last two run '
+        'sam_export.',
+    )
+    sam_export: str = Field(
+        '', description='Folder that rose export wrote for this model; for onnxruntime, tensorrt.'
+    )
+    engine_cache: str = Field(
+        '',
+        description='Folder of the engines that tensorrt has built; empty: rose_model/engines in '
+        "the user's cache.",
     )
     instruction: str = Field(
         '', description='What to segment, in words; empty: everything.  May change at any time.'

@@ -52,7 +52,9 @@ class Reporter:
         processed = sum(camera.processed for camera in counts.values())
         worker = pipeline.worker
         statuses = [
-            diagnostics.model_status(worker.state, worker.failure, pipeline.model_name, device),
+            diagnostics.model_status(
+                worker.state, worker.failure or worker.progress, pipeline.model_name, device
+            ),
             *(self._camera_status(name, counts[name], cameras) for name in counts),
             diagnostics.output_status(
                 pipeline.latency.summary(),

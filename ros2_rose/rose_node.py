@@ -26,6 +26,7 @@ from ros2_rose.cameras import Cameras, check_topics
 from ros2_rose.conversions import check_image, to_nanoseconds
 from ros2_rose.correction_log import check_log_folder
 from ros2_rose.corrections_service import CorrectionsService
+from ros2_rose.device_faults import DeviceLostError
 from ros2_rose.enable_service import EnableService
 from ros2_rose.frame_service import FrameSession, RequestService
 from ros2_rose.history import FrameRecord
@@ -40,7 +41,7 @@ from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
 from ros2_rose.reporter import Reporter
 from ros2_rose.resources import give_memory_back
-from ros2_rose.segmenting import load_segmenter
+from ros2_rose.segmenting import load_segmenter, sam_choice
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.transitions import refuse_illegal_transitions, transition
 from ros2_rose.undo_service import UndoService
@@ -108,8 +109,11 @@ class RoseNode(LifecycleNode):
 
     @property
     def failure(self) -> str:
-        """Why the last *configure* failed or the model could not be loaded; empty otherwise."""
-        return self._refusal if self._pipeline is None else self._pipeline.worker.failure
+        """Why the last *configure* failed or there is no model; empty otherwise."""
+        if self._pipeline is None:
+            return self._refusal
+        has_model = self._model_state is ModelState.NO_MEMORY
+        return '' if has_model else self._pipeline.worker.failure
 
     def stop(self) -> None:
         """End everything but the node itself; waits a moment for the frame in work."""
@@ -129,6 +133,7 @@ class RoseNode(LifecycleNode):
             parameters = self._parameter_server.read()
             check_topics(self, parameters)
             config = check_folder(parameters.model)
+            sam_choice(parameters).check(config.sam)
             ontology = read_ontology(parameters.ontology)
             check_log_folder(parameters.correction_log)
             limit = TokenLimit(parameters.model)
@@ -259,6 +264,9 @@ class RoseNode(LifecycleNode):
     def _watch(self) -> None:
         """A camera that fails or returns, and a model that is loaded or is not to be had, are
         reported at once, and a missing clock now and then.
+
+        Raises:
+            DeviceLostError: only another process can go on.
         """
         if not self.get_clock().now().nanoseconds:  # only ROS time can stand at its beginning
             self.get_logger().warning(
@@ -268,6 +276,8 @@ class RoseNode(LifecycleNode):
         is_other_camera = self._cameras is not None and self._cameras.look()
         if is_other_camera or self._model_state is not self._reported_state:
             self._report()
+        if self._model_state is ModelState.LOST:
+            raise DeviceLostError(self.failure)
 
     @property
     def _model_state(self) -> ModelState | None:
@@ -311,7 +321,8 @@ class RoseNode(LifecycleNode):
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, then end the process.
 
-    Exit codes: 0 after a signal, 2 for an argument or a parameter that cannot be used.
+    Exit codes: 0 after a signal, 1 where the GPU is lost, 2 for an argument or a parameter that
+    cannot be used.
     """
     code = run(args)
     sys.stdout.flush()
@@ -332,11 +343,15 @@ def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> 
         return 2
     executor = SingleThreadedExecutor()
     executor.add_node(node)
+    code = 0
     try:
         node.start()
         executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass  # both are ways in which a signal arrives
+    except DeviceLostError as error:
+        node.get_logger().fatal(one_line(f'{error}'))
+        code = 1  # so that a launch file with respawn starts another process
     except rclpy_implementation.RCLError:
         if node.context.ok():  # or a callback was publishing when the signal came
             raise
@@ -347,4 +362,4 @@ def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> 
     # It holds the middleware's participant, with its files in /dev/shm, beyond the node's own end.
     node._state_machine = None
     rclpy.try_shutdown()
-    return 0
+    return code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from ros2_rose.output_check import check_output
 from ros2_rose.parameters import RoseParameters, regions_from
 from ros2_rose.worker import Segmenter
+from rose_model.backends.opening import BackendChoice
 from rose_model.records import Segmentation
 from rose_model.regions import cut, merge
 from rose_model.segmenter import RoseSegmenter
@@ -22,11 +24,12 @@ def load_segmenter(parameters: RoseParameters) -> Segmenter:
     """The model that the parameters name, in the memory of the device that they name.
 
     Raises:
-        RoseError: the folder or a value cannot be used.
+        RoseError: a folder, a library or a value cannot be used.
     """
     if parameters.num_threads:
         torch.set_num_threads(parameters.num_threads)
         cv2.setNumThreads(parameters.num_threads)
+    sam = sam_choice(parameters)
     return RoseSegmenter.from_pretrained(
         parameters.model,
         device=parameters.device,
@@ -34,6 +37,18 @@ def load_segmenter(parameters: RoseParameters) -> Segmenter:
         quantise=parameters.quantise,
         min_objectness=parameters.min_objectness or None,
         max_segments=parameters.max_segments or None,
+        sam_backend=sam.name,
+        sam_export=sam.export,
+        engine_cache=sam.engine_cache,
+    )
+
+
+def sam_choice(parameters: RoseParameters) -> BackendChoice:
+    """Who carries SAM out."""
+    return BackendChoice(
+        parameters.sam_backend,
+        Path(parameters.sam_export) if parameters.sam_export else None,
+        Path(parameters.engine_cache) if parameters.engine_cache else None,
     )
 
 

@@ -7,6 +7,7 @@ with one of them ends the thread, and a request that hangs is left behind.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
@@ -16,7 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ros2_rose.camera_inbox import CameraInbox, Frame
+from ros2_rose.device_faults import is_device_lost, is_out_of_memory
+from ros2_rose.model_log import forwarded
 from ros2_rose.one_line import one_line
+from ros2_rose.resources import give_memory_back
 from rose_model.errors import ModelOutputError
 from rose_model.records import FrameContext, PointHint, Refinement, RefineTarget, Segmentation
 
@@ -72,10 +76,16 @@ class Logger(Protocol):
 
 
 class ModelState(Enum):
-    """The value is the word in logs and diagnostics."""
+    """The value is the word in logs and diagnostics.
+
+    ``NO_MEMORY``: the last frame found too little, the next one is tried.  ``LOST``: this process
+    cannot use the GPU any more.
+    """
 
     LOADING = 'LOADING'
     READY = 'READY'
+    NO_MEMORY = 'NO_MEMORY'
+    LOST = 'LOST'
     FAILED = 'FAILED'
     STOPPED = 'STOPPED'
 
@@ -88,7 +98,8 @@ class ModelWorker:
 
     All three run in the worker's thread.  ``process_frame`` reports the end of its frame to the
     inbox itself; if it raises, the worker counts the frame as rejected, with the reason
-    ``MODEL_OUTPUT`` for a ``ModelOutputError`` and ``MODEL`` for anything else.
+    ``MODEL_OUTPUT`` for a ``ModelOutputError``, ``OOM`` where there was too little memory,
+    ``DEVICE_LOST`` where the GPU is gone for this process, and ``MODEL`` for anything else.
     """
 
     def __init__(
@@ -107,6 +118,7 @@ class ModelWorker:
         self._segmenter: Segmenter | None = None
         self._state = ModelState.LOADING
         self._failure = ''
+        self._progress, self._progress_s = '', 0.0
         self._must_stop = False
         self._frame_was_last = False
         self._predecessor: ModelWorker | None = None
@@ -121,8 +133,15 @@ class ModelWorker:
 
     @property
     def failure(self) -> str:
-        """Why loading failed; empty in any other state."""
+        """Why the model cannot be used; empty while it can."""
         return self._failure
+
+    @property
+    def progress(self) -> str:
+        """What loading is at, and for how long; empty in any other state."""
+        if self._state is not ModelState.LOADING or not self._progress:
+            return ''
+        return f'{self._progress} ({time.monotonic() - self._progress_s:.0f} s)'
 
     def start(self, after: ModelWorker | None = None) -> None:
         """Begin to load; ``after`` is a stopped worker whose model must be gone before."""
@@ -191,14 +210,15 @@ class ModelWorker:
             if threading.current_thread() is not self._thread:
                 return
         self._segmenter = None
-        if self._state is not ModelState.FAILED:
+        if self._state not in {ModelState.FAILED, ModelState.LOST}:
             self._state = ModelState.STOPPED
 
     def _try_to_load(self) -> Segmenter | None:
         if self._must_stop:
             return None
         try:
-            segmenter = self._load()
+            with forwarded(self._logger, self._note):
+                segmenter = self._load()
         except Exception as error:  # any library below may fail in its own way
             self._failure = _told(error)
             self._state = ModelState.FAILED
@@ -207,6 +227,9 @@ class ModelWorker:
         self._state = ModelState.READY
         self._logger.info(f'The model {segmenter.name} is ready.')
         return segmenter
+
+    def _note(self, progress: str) -> None:
+        self._progress, self._progress_s = progress, time.monotonic()
 
     def _wait_for_work(self) -> bool:
         """Block until there is work (True) or the worker must stop (False)."""
@@ -243,13 +266,30 @@ class ModelWorker:
     def _segment(self, segmenter: Segmenter, frame: Frame[Any]) -> None:
         try:
             self._process_frame(segmenter, frame)
+            state, failure = ModelState.READY, ''
         except Exception as error:  # one frame must not end the stream
-            is_output = isinstance(error, ModelOutputError)
-            self._inbox.failed(frame.camera, 'MODEL_OUTPUT' if is_output else 'MODEL')
-            self._logger.error(
-                f'A frame of camera {frame.camera!r} failed. {_told(error)}',
-                throttle_duration_sec=1.0,
-            )
+            state, failure = self._fail(frame, error)
+        if state is ModelState.NO_MEMORY:
+            give_memory_back()  # only now: the error has kept the tensors of its frame
+        self._state, self._failure = state, failure
+
+    def _fail(self, frame: Frame[Any], error: Exception) -> tuple[ModelState, str]:
+        """Count and log a frame that failed; what that means for the model, and why."""
+        state, failure = ModelState.READY, ''
+        reason = 'MODEL_OUTPUT' if isinstance(error, ModelOutputError) else 'MODEL'
+        if is_out_of_memory(error):
+            reason, state = 'OOM', ModelState.NO_MEMORY
+            failure = f'Too little memory on the device, a frame is dropped. {_told(error)}'
+        elif is_device_lost():
+            reason, state = 'DEVICE_LOST', ModelState.LOST
+            failure = f'The GPU is lost to this process, which has to end. {_told(error)}'
+            self._must_stop = True
+        self._inbox.failed(frame.camera, reason)
+        self._logger.error(
+            f'A frame of camera {frame.camera!r} failed. {failure or _told(error)}',
+            throttle_duration_sec=1.0,
+        )
+        return state, failure
 
 
 def _daemon(run: Callable[[], None]) -> threading.Thread:

@@ -14,6 +14,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from rose_model.backbones.sam import Sam
 from rose_model.config import RoseConfig
 from rose_model.errors import CheckpointError, ConfigError
 from rose_model.rose import Rose, build_rose
@@ -23,6 +24,7 @@ from rose_model.weights_header import read_header
 CONFIG_FILE = 'config.json'
 WEIGHTS_FILE = 'model.safetensors'
 TOKENIZER_FILE = 'tokenizer.json'
+_SAM = 'sam.'  # what the names of SAM's tensors begin with
 SHIPPED = Path(__file__).parent / 'weights'
 
 
@@ -38,6 +40,17 @@ class Pretrained:
     tokenizer: RoseTokenizer
     text_tokenizer: RoseTokenizer | None
     weights_hash: str
+
+
+@dataclass(frozen=True, eq=False)
+class SamWeights:
+    """The SAM of a ROSE folder, apart from its language model; ``model`` is the folder's name for
+    itself, ``sha256`` that of the whole weights file, in hex.
+    """
+
+    sam: Sam
+    model: str
+    sha256: str
 
 
 def shipped_models() -> list[str]:
@@ -114,13 +127,31 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
         state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     rose.load_state_dict(state, strict=False)  # names and shapes have been compared above
     rose.requires_grad_(False).eval()
-    digest = hashlib.sha256((folder / WEIGHTS_FILE).read_bytes()).hexdigest()
     return Pretrained(
         rose.cast(dtype).to(device),
         RoseTokenizer.load(folder / TOKENIZER_FILE),
         None if config.text is None else RoseTokenizer.load(folder / config.text.tokenizer),
-        digest,
+        weights_sha256(folder),
     )
+
+
+def load_sam(model: str | Path) -> SamWeights:
+    """Load SAM alone, in fp32 on the CPU: of a large model a small part.
+
+    Raises:
+        CheckpointError, ConfigError: as ``check_folder``.
+    """
+    folder = find_folder(model)
+    config = check_folder(model)
+    sam = Sam(config.sam)
+    with safe_open(folder / WEIGHTS_FILE, framework='pt') as file:
+        state = {
+            name.removeprefix(_SAM): file.get_tensor(name)
+            for name in file.keys()  # noqa: SIM118
+            if name.startswith(_SAM)
+        }
+    sam.load_state_dict(state)
+    return SamWeights(sam.requires_grad_(False).eval(), config.name, weights_sha256(folder))
 
 
 def save_pretrained(
@@ -173,6 +204,12 @@ def stored_state(rose: Rose) -> dict[str, Tensor]:
     if rose.config.language.tied_embeddings:
         state.pop('perception.language_model.lm_head.weight')
     return state
+
+
+def weights_sha256(folder: Path) -> str:
+    """The sha256 of a folder's weights file, in hex."""
+    with (folder / WEIGHTS_FILE).open('rb') as file:
+        return hashlib.file_digest(file, 'sha256').hexdigest()
 
 
 def _check_shapes(path: Path, expected: dict[str, tuple[int, ...]]) -> None:

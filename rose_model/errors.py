@@ -33,6 +33,10 @@ class StorageError(RoseError):
     """There is no room for what has to be written, or the system refuses to take it."""
 
 
+class BackendError(RoseError):
+    """A graph of SAM cannot be exported, built into an engine, or run."""
+
+
 class ModelOutputError(RoseError):
     """The model's numbers are not finite, or its segments are no masks in the image."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rose_model.backbones.sam import Sam
+from rose_model.backends.interface import SamBackend
 
 CHUNK = 32
 """Prompts decoded at once: SAM's upscaled features take 8 MB a prompt in fp32 at full size."""
@@ -23,10 +23,12 @@ class LowResolutionMasks:
     scores: Tensor
 
 
-def decode_masks(sam: Sam, mask_embedding: Tensor, image_embeddings: Tensor) -> LowResolutionMasks:
+def decode_masks(
+    sam: SamBackend, mask_embedding: Tensor, image_embeddings: Tensor
+) -> LowResolutionMasks:
     """Masks of one image for mask embeddings ``[N, C]``; N may be 0."""
     if len(mask_embedding) == 0:
-        side = sam.config.mask_size
+        side = 4 * image_embeddings.shape[-1]
         empty = torch.zeros(0, side, side, device=mask_embedding.device)
         return LowResolutionMasks(empty, empty[:, 0, 0])
     decoded = [sam.decode(chunk, image_embeddings) for chunk in torch.split(mask_embedding, CHUNK)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rose_model.backends.interface import SamBackend
 from rose_model.candidates import NO_TEXT_TOWER, name_encoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
 from rose_model.device import stage
@@ -67,10 +68,15 @@ class PatchDecoder:
     """Masks and names of kept patches; names are generated, or chosen from given candidates."""
 
     def __init__(
-        self, rose: Rose, tokenizer: RoseTokenizer, text_tokenizer: RoseTokenizer | None
+        self,
+        rose: Rose,
+        sam: SamBackend,
+        tokenizer: RoseTokenizer,
+        text_tokenizer: RoseTokenizer | None,
     ) -> None:
         config = rose.config
         self._rose = rose
+        self._sam = sam
         self._tokenizer = tokenizer
         self._limits = config.postprocess
         self._is_stuff = (role_map(config.super_patch, config.vision.grid_size) == 'T').ravel()
@@ -152,7 +158,7 @@ class PatchDecoder:
             ModelOutputError: a score is not finite.
         """
         embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
-        masks = decode_masks(self._rose.sam, embedding, context.image_embeddings)
+        masks = decode_masks(self._sam, embedding, context.image_embeddings)
         logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
         logits, scores, shared, objectness, numbers = to_host(
             logits, masks.scores, shared_pixels(logits), kept.objectness, patches

@@ -13,9 +13,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rose_model.backends.interface import BackendName, SamBackend
+from rose_model.backends.opening import BackendChoice
+from rose_model.backends.torch import TorchSam
 from rose_model.candidates import NO_TEXT_TOWER, check_candidates
 from rose_model.category_decoder import printable
-from rose_model.checkpoint import Pretrained, load_pretrained
+from rose_model.checkpoint import Pretrained, check_folder, load_pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.device import SideStream, find_device, find_dtype, refuse_eager_half, stage
@@ -57,11 +60,20 @@ MIN_SINGLE_OBJECTNESS = 0.05
 
 
 class RoseSegmenter:
-    """A loaded ROSE model.  Not thread-safe: one thread owns it."""
+    """A loaded ROSE model.  Not thread-safe: one thread owns it.
 
-    def __init__(self, pretrained: Pretrained, patch_filter: PatchFilterConfig) -> None:
+    ``sam`` carries SAM out; without one the model's own does.
+    """
+
+    def __init__(
+        self,
+        pretrained: Pretrained,
+        patch_filter: PatchFilterConfig,
+        sam: SamBackend | None = None,
+    ) -> None:
         refuse_eager_half(pretrained.rose)
         self._rose = pretrained.rose
+        self._sam = TorchSam(pretrained.rose.sam) if sam is None else sam
         self._encode = GraphedFunction(self._rose.perception.encode)
         self._beside = SideStream(self._rose.device)
         self._tokenizer = pretrained.tokenizer
@@ -69,7 +81,9 @@ class RoseSegmenter:
         self._patch_filter = patch_filter
         self._roles = role_map(self.config.super_patch, self.config.vision.grid_size)
         self._prompter = Prompter(self._tokenizer, self.config.category.template)
-        self._decoder = PatchDecoder(self._rose, self._tokenizer, pretrained.text_tokenizer)
+        self._decoder = PatchDecoder(
+            self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer
+        )
         self._decoder.prepare(patch_filter.max_segments)
 
     @classmethod
@@ -82,6 +96,9 @@ class RoseSegmenter:
         quantise: str = 'none',
         min_objectness: float | None = None,
         max_segments: int | None = None,
+        sam_backend: BackendName = 'torch',
+        sam_export: str | Path | None = None,
+        engine_cache: str | Path | None = None,
     ) -> RoseSegmenter:
         """Load a ROSE folder, or a model shipped with the package by its name.
 
@@ -89,23 +106,37 @@ class RoseSegmenter:
         ``'bf16'``, ``'fp16'`` on a GPU; ``'auto'`` is bf16 on a GPU and fp32 on a CPU.
         ``quantise``: ``'int8'`` or ``'int4'`` weights of the language model; int4 computes in
         bf16.  ``min_objectness`` and ``max_segments`` replace the model's own thresholds.
+        ``sam_backend`` carries SAM out; ``'onnxruntime'`` and ``'tensorrt'`` run the folder
+        ``sam_export``, which ``rose export`` wrote.  TensorRT keeps its engines in
+        ``engine_cache``, by default in the user's own; what is not there is built, in minutes.
 
         Raises:
-            CheckpointError, ConfigError: the folder or a value is not usable.
+            CheckpointError, ConfigError: a folder, a library or a value is not usable.
+            BackendError: an engine cannot be built or loaded.
         """
+        choice = BackendChoice(
+            sam_backend,
+            None if sam_export is None else Path(sam_export),
+            None if engine_cache is None else Path(engine_cache),
+        )
         place = find_device(device)
         dtype = find_dtype(precision, place)
         check_quantisation(quantise, dtype)
+        choice.check(check_folder(model).sam)  # before the long work
         pretrained = load_pretrained(model, place, dtype)
         quantise_language_model(pretrained.rose, quantise)
+        config = pretrained.rose.config
         changes = {'min_objectness': min_objectness, 'max_segments': max_segments}
         given = {name: value for name, value in changes.items() if value is not None}
         try:
-            base = pretrained.rose.config.patch_filter
+            base = config.patch_filter
             patch_filter = PatchFilterConfig.model_validate({**base.model_dump(), **given})
         except ValueError as error:
             raise ConfigError(f'{given} is not usable: {error}.') from error
-        return cls(pretrained, patch_filter)
+        sam = choice.open(pretrained.rose.sam, pretrained.weights_hash, place)
+        if sam_backend != 'torch':
+            pretrained.rose.sam.to('meta')  # nobody uses these weights: the graphs have their own
+        return cls(pretrained, patch_filter, sam)
 
     @property
     def config(self) -> RoseConfig:
@@ -292,7 +323,7 @@ class RoseSegmenter:
         views = make_views(image, self.config)
         sam_pixels = stage(views.sam_pixels[None], self._rose.device)
         with self._beside.fork():  # the language model does not wait for it
-            image_embeddings = self._rose.sam.encode(
+            image_embeddings = self._sam.encode(
                 normalise_sam(sam_pixels, self.config.sam.input_size).to(self._rose.dtype)
             )
         return FrameContext(views.lmm_pixels, image_embeddings, views.geometry)

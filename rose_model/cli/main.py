@@ -12,11 +12,13 @@ from rose_model.cli.bag import PASS_ON, bag
 from rose_model.cli.data import data
 from rose_model.cli.doctor import doctor
 from rose_model.cli.evaluate import evaluate
+from rose_model.cli.export import export
 from rose_model.cli.init import init
 from rose_model.cli.merge import merge
 from rose_model.cli.params import params
 from rose_model.cli.refine import refine
 from rose_model.cli.segment import segment
+from rose_model.cli.selfcheck import selfcheck
 from rose_model.cli.train import train
 from rose_model.exit_codes import EXIT_INTERRUPTED, KNOWN_ERRORS, exit_code, one_line
 
@@ -64,4 +66,6 @@ app.command('merge')(merge)
 app.command('eval')(evaluate)
 app.add_typer(data, name='data')
 app.command('bag', add_help_option=False, context_settings=PASS_ON)(bag)
+app.command('export')(export)
+app.command('selfcheck')(selfcheck)
 app.command('doctor')(doctor)

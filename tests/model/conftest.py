@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +25,9 @@ from rose_model.instructions import Prompter
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.corpus import street_corpus
+
+# pytest listens to every logger: tracing a graph would describe each of its steps to it.
+logging.getLogger('torch.__trace').setLevel(logging.WARNING)
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,7 @@ def test_whole_numbers_may_stand_for_floats():
         ('device', 'cuda:'),
         ('precision', 'int8'),
         ('quantise', 'fp8'),
+        ('sam_backend', 'onnx'),
         ('num_threads', -1),
         ('num_threads', 10**9),
         ('num_threads', True),

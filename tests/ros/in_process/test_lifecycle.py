@@ -128,6 +128,7 @@ def test_a_model_that_cannot_be_used_fails_configure_with_the_reason_until_it_ca
     ('name', 'value', 'good', 'reason'),
     [
         ('ontology', '/no/such.yaml', '', '/no/such.yaml'),
+        ('sam_backend', 'onnxruntime', 'torch', 'name that folder (sam_export)'),
         ('instruction', 'a b c d ' * 60, '', 'tokens of the model'),
         ('device', 'cuda:99', 'cpu', "'cuda:99' is not available here"),
         ('precision', 'fp16', 'fp32', 'use bf16 or fp32 on a CPU'),

@@ -1,6 +1,7 @@
 """The pipeline: what becomes of a frame."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -210,7 +211,16 @@ def test_zero_leaves_the_choice_to_the_model(make_bench):
     bench.counts_when_idle()
     chosen = make_bench(model='here', device='cpu', min_objectness=0.2, max_segments=7)
     chosen.counts_when_idle()
+    sam = {'sam_backend': 'torch', 'sam_export': None, 'engine_cache': None}
     nothing = {'device': 'auto', 'min_objectness': None, 'max_segments': None}
-    assert bench.loaded == [('nano', nothing)]
+    assert bench.loaded == [('nano', nothing | sam)]
     given = {'device': 'cpu', 'min_objectness': 0.2, 'max_segments': 7}
-    assert chosen.loaded == [('here', given)]
+    assert chosen.loaded == [('here', given | sam)]
+
+
+def test_who_carries_sam_out_is_the_users_choice(make_bench):
+    bench = make_bench(sam_backend='tensorrt', sam_export='sam', engine_cache='engines')
+    bench.counts_when_idle()
+    [(_, options)] = bench.loaded
+    assert options['sam_backend'] == 'tensorrt'
+    assert (options['sam_export'], options['engine_cache']) == (Path('sam'), Path('engines'))
