@@ -10,7 +10,7 @@ import typer
 from rose_model.backends.exported import GRAPHS, Precision, read_export
 from rose_model.backends.opening import engine_maker
 from rose_model.backends.tensorrt_api import import_tensorrt
-from rose_model.checkpoint import check_folder, find_folder, weights_sha256
+from rose_model.checkpoint import check_folder, find_folder, load_sam, weights_sha256
 from rose_model.cli.progress import progress_lines
 from rose_model.cli.segment import ModelOption
 from rose_model.device import find_device
@@ -46,7 +46,7 @@ def export(
         else:
             from rose_model.export.folder import export_sam  # needs the extra onnx
 
-            exported = export_sam(model, out, precision)
+            exported = export_sam(load_sam(model), out, precision)
         if engine:
             engines = engine_maker(exported, find_device(device), engine_cache)
             for graph in GRAPHS:

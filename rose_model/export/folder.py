@@ -25,7 +25,7 @@ from rose_model.backends.exported import (
     FileRecord,
     Precision,
 )
-from rose_model.checkpoint import load_sam
+from rose_model.checkpoint import SamWeights
 from rose_model.config import SamConfig
 from rose_model.data.streets import render_scene
 from rose_model.errors import ConfigError
@@ -41,21 +41,19 @@ _TRACES = {'encoder': trace_encoder, 'decoder': trace_decoder}
 _logger = logging.getLogger(__name__)
 
 
-def export_sam(model: str | Path, target: Path, precision: Precision) -> ExportedSam:
-    """Write the graphs of a model's SAM to a new folder, in ``precision``.
+def export_sam(weights: SamWeights, target: Path, precision: Precision) -> ExportedSam:
+    """Write the graphs of a SAM in fp32 to a new folder, in ``precision``.
 
     They are compared with PyTorch in fp32 in any case, for the CPU provider of ONNX Runtime has no
     kernels for bf16 and hides what overflows in fp16.  Those in half precision are held by the
     rules of graphs, and in fp16 by the range of their numbers.  ``target`` is there whole or not
-    at all.
+    at all.  The weights become those of ``precision``.
 
     Raises:
-        CheckpointError: ``model`` is no ROSE folder.
         ConfigError: ``target`` exists, or cannot be written.
         BackendError: a graph cannot be made, differs from PyTorch, breaks a rule or overflows.
     """
     with _appears_at(target) as folder:
-        weights = load_sam(model)
         pixels = example_pixels(weights.sam.config)
         parity = _write_compared(weights.sam, folder, pixels)
         if precision != 'fp32':
@@ -92,7 +90,7 @@ def _write_compared(sam: Sam, folder: Path, pixels: Tensor) -> Parity:
 
 
 def _write_half(sam: Sam, folder: Path, pixels: Tensor, precision: Precision) -> None:
-    """Write both graphs in half precision in place of those that are there; ``sam`` is changed."""
+    """Write both graphs in half precision in place of those that are there."""
     prompts = torch.randn(
         _PROMPTS, sam.config.prompt_width, generator=torch.Generator().manual_seed(0)
     )

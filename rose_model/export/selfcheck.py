@@ -104,7 +104,7 @@ class SelfCheck:
         if folder.is_dir():
             exported = read_export(folder, self._sam.config)
         else:
-            exported = export_sam(self._model, folder, precision)
+            exported = export_sam(load_sam(self._model), folder, precision)
         if name == 'onnxruntime':
             return OnnxRuntimeSam(exported, self._device)
         engines = engine_maker(exported, self._device, self._engine_cache)

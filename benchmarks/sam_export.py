@@ -1,0 +1,72 @@
+"""SAM ViT-H, the paper's, as ONNX graphs: ``python -m benchmarks.sam_export [--precision bf16]``.
+
+Random weights, full width and depth, 1024 x 1024 pixels: the same steps as ``rose export``, so it
+ends with an error where the graphs differ from PyTorch or break a rule.  It needs about 10 GB of
+memory and 5 GB in the folder for temporary files.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from pathlib import Path
+from typing import get_args
+
+import torch
+
+from benchmarks.figures import Figure, Section, report
+from rose_model.backbones.sam import Sam
+from rose_model.backends.exported import Precision
+from rose_model.checkpoint import SamWeights
+from rose_model.cli.progress import progress_lines
+from rose_model.export.folder import export_sam
+from rose_model.export.parity import TOLERANCE
+from rose_model.presets import rose_7b
+
+
+def measure(precision: Precision) -> Section:
+    """Time, sizes, differences and memory of one export."""
+    torch.manual_seed(0)
+    sam = Sam(rose_7b().sam).eval().requires_grad_(False)
+    started_s = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        weights = SamWeights(sam, 'rose_7b with random weights', '0' * 64)
+        record = export_sam(weights, Path(folder) / 'sam', precision).record
+    seconds = time.perf_counter() - started_s
+    differences = {
+        'encoder': record.encoder_difference,
+        'decoder': record.decoder_difference,
+    }
+    return Section(
+        seconds,
+        [
+            Figure('time', seconds, 's'),
+            *(
+                Figure(
+                    f'{part} in fp32 from PyTorch, of the largest value',
+                    1e6 * value,
+                    'ppm',
+                    at_most=1e6 * TOLERANCE,
+                )
+                for part, value in differences.items()
+            ),
+            *(Figure(name, file.size / 1e6, 'MB') for name, file in record.files.items()),
+            Figure('memory', resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20, 'GiB'),
+        ],
+    )
+
+
+def main() -> None:
+    """Export once in the precision that the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--precision', choices=get_args(Precision), default='fp32')
+    precision = parser.parse_args().precision
+    with progress_lines():
+        section = measure(precision)
+    report('sam_export', {f'ViT-H, {precision}': section})
+
+
+if __name__ == '__main__':
+    main()
