@@ -120,12 +120,12 @@ def _in_node(outcome: Outcome, percent: int, at_most: float | None = None) -> Fi
 def _rest(outcome: Outcome) -> list[Figure]:
     processed, sent = sum(outcome.processed.values()), sum(outcome.sent.values())
     first, last = outcome.samples[0], outcome.samples[-1]
-    busy = (last.cpu_s - first.cpu_s) / (last.time_s - first.time_s)
+    busy_ms = 1e3 * (last.cpu_s - first.cpu_s) / (last.time_s - first.time_s) / RATE_HZ
     latency_ms = outcome.percentile_ms(50)
     return [
         Figure('publishing to arrival, model included, p50', latency_ms, 'ms'),
         Figure('processed', 100 * processed / sent, '%', at_least=99),
-        Figure('processor time of the node', busy, 'cores'),
+        Figure('processor time, with the receiving of images', busy_ms, 'ms a frame'),
     ]
 
 
