@@ -1,4 +1,4 @@
-"""SAM's mask decoder for 100 prompts: against segment_anything's own for the same prompts (R7), and
+"""SAM's mask decoder for 100 prompts: against segment_anything's own for the same ones (R7), and
 against a grid of 1,024 points, as its automatic mask generator has it (R8).
 
 Both sides have the same weights, which are random; the decoder has its full size, in float32.
