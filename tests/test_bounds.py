@@ -5,13 +5,14 @@ counts.
 from __future__ import annotations
 
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import bounds
+from benchmarks import bounds, growth
 from benchmarks.figures import Section, report
 from benchmarks.forced_frame import ForcedFrame, make_frame
 from benchmarks.hardware import Hardware, gemm_rate, read_bandwidth
@@ -143,6 +144,16 @@ def test_names_cost_more_with_each_object_and_each_token():
     few = tflop(names(nano().language, load(name_tokens=2)))
     assert tflop(names(nano().language, load(name_tokens=4))) > few
     assert tflop(names(nano().language, Load(objects=20, name_tokens=2))) == pytest.approx(2 * few)
+
+
+def test_growth_is_the_cost_of_one_more(monkeypatch):
+    monkeypatch.setattr(growth, 'round_ms', lambda frames: 3 + 5.0 * len(frames))
+    frame = SimpleNamespace(segmenter=SimpleNamespace(segment=lambda image: image), image=0)
+    section = growth.grow('cameras', ((count, count * [frame]) for count in (1, 2, 4)))
+    values = {figure.name: figure.value for figure in section.figures}
+    assert values['2 cameras: time'] == 13
+    assert values['2 cameras: memory of the process'] > 0
+    assert values['one of the cameras more'] == pytest.approx(5)
 
 
 def test_the_hardware_has_a_rate():

@@ -102,6 +102,21 @@ def test_precisions_are_compared_by_the_size_of_the_states():
 
 
 @torch.inference_mode()
+def test_both_precisions_compute_the_same(config):
+    bodies = precision.bodies(random_language_model(config.language), config.language)
+    assert [body.dtype for body in bodies] == [torch.bfloat16, torch.float32]
+    passes = [precision.prefill(body, precision.draw(1, 30, body)) for body in bodies]
+    caches = [precision.make_cache(body, config.language) for body in bodies]
+    steps = [
+        precision.decode_step(body, precision.draw(100, 1, body), cache)
+        for body, cache in zip(bodies, caches, strict=True)
+    ]
+    for ours, other in (passes, steps):
+        assert ours.dtype == torch.bfloat16
+        assert precision.is_close(ours, other)
+
+
+@torch.inference_mode()
 def test_a_shallower_model_is_the_beginning_of_the_whole_one(config):
     model = random_language_model(config.language, torch.float32)
     embeds = torch.randn(1, 7, config.language.width)

@@ -11,13 +11,14 @@ from functools import partial
 
 import torch
 from torch import Tensor
-from transformers import Qwen2Model
+from transformers import Qwen2ForCausalLM, Qwen2Model
 
 from benchmarks.random_weights import shallower
 from benchmarks.ratios.category_task import OBJECTS, PREFIX, SUFFIX, TOKENS, language_model
 from benchmarks.ratios.frame import contexts
 from benchmarks.ratios.ratio import Ratio, compare
 from benchmarks.ratios.sequential import random_context
+from rose_model.config import LanguageConfig
 from rose_model.prefix_cache import PrefixCache
 from rose_model.presets import rose_7b
 
@@ -27,7 +28,8 @@ TOLERANCE = 0.03
 
 def r12() -> list[Ratio]:
     """Prefill, and a decode step."""
-    half, single = bodies()
+    model, config = language_model()
+    half, single = bodies(model, config)
     tokens, _ = contexts(rose_7b())
     return [
         compare(
@@ -38,19 +40,18 @@ def r12() -> list[Ratio]:
         ),
         compare(
             'decode step in bfloat16, against float32',
-            partial(decode_step, half, draw(OBJECTS, 1, half), make_cache(half)),
-            partial(decode_step, single, draw(OBJECTS, 1, single), make_cache(single)),
+            partial(decode_step, half, draw(OBJECTS, 1, half), make_cache(half, config)),
+            partial(decode_step, single, draw(OBJECTS, 1, single), make_cache(single, config)),
             is_close,
         ),
     ]
 
 
-def bodies() -> tuple[Qwen2Model, Qwen2Model]:
+def bodies(model: Qwen2ForCausalLM, config: LanguageConfig) -> tuple[Qwen2Model, Qwen2Model]:
     """The same layers in bfloat16 and in float32; neither has embeddings, which nobody reads."""
-    model, config = language_model()
     half, single = (shallower(model, config, LAYERS).model for _ in range(2))
     for body in (half, single):
-        body.embed_tokens = torch.nn.Embedding(1, 1)
+        body.embed_tokens = torch.nn.Embedding(1, 1, dtype=model.dtype)
     return half, single.float()
 
 
@@ -69,11 +70,11 @@ def decode_step(body: Qwen2Model, embeds: Tensor, cache: PrefixCache) -> Tensor:
     return states
 
 
-def make_cache(body: Qwen2Model) -> PrefixCache:
-    """What a hundred names leave behind before their last token."""
+def make_cache(body: Qwen2Model, config: LanguageConfig) -> PrefixCache:
+    """What a hundred names leave behind before their last token, the same for both precisions."""
     length = PREFIX + SUFFIX + TOKENS
-    config = rose_7b().language
-    context = random_context(config, length - 1, LAYERS, body.dtype)
+    context = random_context(config, length - 1, LAYERS, torch.bfloat16)
+    context = [(keys.to(body.dtype), values.to(body.dtype)) for keys, values in context]
     return PrefixCache(context, OBJECTS, length)
 
 
