@@ -35,7 +35,9 @@ setup(
     license='Apache-2.0 AND CC-BY-NC-4.0',  # the latter: weights/nano-camvid alone
     python_requires='>=3.11',
     packages=find_packages(include=['rose_model*', 'ros2_rose*']),
-    package_data={'rose_model': ['py.typed', 'weights/**/*', 'training/recipes/*.yaml']},
+    package_data={
+        'rose_model': ['py.typed', 'weights/**/*', 'training/recipes/*.yaml', 'data/*.csv']
+    },
     # Where the ROS package has them, too: the definitions of what `rose bag` writes.
     data_files=[('share/ros2_rose/msg', sorted(str(p) for p in Path('msg').glob('*.msg')))],
     install_requires=requirements('model'),

@@ -6,6 +6,7 @@ import multiprocessing
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from rose_model.data.faults import MAX_FAULTY
 from rose_model.data.formats import Found
 from rose_model.data.labelled import LabelledImages
 from rose_model.data.sample import VOID, Sample
-from rose_model.errors import DataError
+from rose_model.errors import DataError, RoseError
 
 Names = tuple[str, ...]
 WithoutPatch = Callable[[Sample], Names]
@@ -87,6 +88,9 @@ def check_set(
 
     ``workers``: processes that read; the report does not depend on their number.  ``progress``
     passes on what was read, with the number of images.
+
+    Raises:
+        RoseError: a process was killed.
     """
     try:
         images, is_usable = found.open(MAX_FAULTY), True
@@ -154,8 +158,13 @@ def _reading(reader: _Reader, count: int, workers: int) -> Iterator[Iterable[_Re
         return
     # As the loaders of training, copies of this process: others would import every library anew.
     context = multiprocessing.get_context('fork')
-    with ProcessPoolExecutor(workers, context, _give, (reader,)) as pool:
-        yield pool.map(_read, range(count), chunksize=_CHUNK)
+    try:
+        with ProcessPoolExecutor(workers, context, _give, (reader,)) as pool:
+            yield pool.map(_read, range(count), chunksize=_CHUNK)
+    except BrokenProcessPool as error:
+        raise RoseError(
+            'A process that reads was lost: check the memory, or take fewer --workers.'
+        ) from error
 
 
 _given: list[_Reader] = []

@@ -10,7 +10,6 @@ import json
 import os
 import pickle
 import socket
-import time
 import tracemalloc
 import zipfile
 from collections.abc import Callable, Iterator
@@ -29,7 +28,7 @@ from rose_model.training.world import World
 from rose_model.weights_header import MAX_HEADER, MAX_TENSORS, read_header
 
 ROOT = Path(__file__).parents[2]
-MAX_SECONDS, MAX_BYTES = 1.0, 64 << 20
+MAX_BYTES = 64 << 20
 
 
 class Program:
@@ -198,16 +197,14 @@ def test_a_header_that_lies_is_refused_at_once_without_memory(tmp_path: Path, ca
     path = tmp_path / 'model.safetensors'
     path.write_bytes(content)
     tracemalloc.start()
-    begin = time.process_time()
     with pytest.raises(CheckpointError, match=r'model\.safetensors') as caught:
         read_header(path)
-    spent, (_, peak) = time.process_time() - begin, tracemalloc.get_traced_memory()
+    _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert told in str(caught.value)
     assert len(str(caught.value).splitlines()) == 1
     assert len(str(caught.value)) < 400 + len(str(path))
     assert peak < MAX_BYTES
-    assert spent < 20 * MAX_SECONDS  # under tracemalloc, which is slow; a hang fails here
 
 
 def test_as_many_tensors_as_no_model_has_are_refused(tmp_path: Path) -> None:

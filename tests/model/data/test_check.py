@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,6 +18,7 @@ from rose_model.data.check import SetReport, check_set
 from rose_model.data.formats import Format, Found, find_sets
 from rose_model.data.sample import LabelledRegion, Sample
 from rose_model.data.street_export import export_streets
+from rose_model.errors import RoseError
 
 
 @pytest.fixture
@@ -168,6 +170,17 @@ def test_the_report_does_not_depend_on_the_number_of_processes(
     path = tmp_path / 'annotations' / 'training' / 'ADE_008.png'
     layouts.write_map(path, np.full(layouts.SIZE, 200))
     assert report_on(found, workers=2) == report_on(found)
+
+
+def end_at_once(sample: Sample) -> tuple[str, ...]:
+    os._exit(1)
+
+
+@pytest.mark.slow
+def test_a_lost_process_is_said(tmp_path: Path, scene: np.ndarray, layouts: ModuleType) -> None:
+    found = write_many(tmp_path, scene, layouts, 2)
+    with pytest.raises(RoseError, match='A process that reads was lost'):
+        check_set(found, end_at_once, workers=2, progress=lambda reads, count: reads)
 
 
 def test_what_is_covered_and_what_no_patch_answers_for_is_counted(
