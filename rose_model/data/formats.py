@@ -56,29 +56,27 @@ class Found:
 _Splits = Callable[[Path], tuple[str, ...]]
 _Open = Callable[[Path, str, float], LabelledImages]
 
+
+def _opens(kind: Callable[..., LabelledImages]) -> _Open:
+    """What opens a split by a class that finds its own files."""
+    return lambda root, split, max_faulty: kind(root, split, max_faulty=max_faulty)
+
+
 _READERS: dict[Format, tuple[_Splits, _Open]] = {
-    Format.ADE20K: (ade20k.splits, lambda root, split, most: Ade20k(root, split, max_faulty=most)),
-    Format.ADE20K_FULL: (
-        ade20k_full.splits,
-        lambda root, split, most: Ade20kFull(root, split, max_faulty=most),
-    ),
-    Format.CAMVID: (camvid.splits, lambda root, split, most: CamVid(root, split, max_faulty=most)),
-    Format.CITYSCAPES: (
-        cityscapes.splits,
-        lambda root, split, most: Cityscapes(root, split, max_faulty=most),
-    ),
+    Format.ADE20K: (ade20k.splits, _opens(Ade20k)),
+    Format.ADE20K_FULL: (ade20k_full.splits, _opens(Ade20kFull)),
+    Format.CAMVID: (camvid.splits, _opens(CamVid)),
+    Format.CITYSCAPES: (cityscapes.splits, _opens(Cityscapes)),
     Format.COCO: (coco_layout.instance_splits, coco_layout.open_instances),
     Format.COCO_PANOPTIC: (coco_layout.panoptic_splits, coco_layout.open_panoptic),
     Format.COCO_STUFF: (coco_layout.stuff_splits, coco_layout.open_stuff),
     Format.COCO_STUFF_JSON: (coco_layout.stuff_json_splits, coco_layout.open_stuff_json),
     Format.COCO_STUFF_PIXELMAPS: (coco_layout.pixel_map_splits, coco_layout.open_pixel_maps),
-    Format.MAPILLARY: (
-        mapillary.splits,
-        lambda root, split, most: Mapillary(root, split, max_faulty=most),
-    ),
+    Format.MAPILLARY: (mapillary.splits, _opens(Mapillary)),
     Format.MAPILLARY_PANOPTIC: (mapillary.panoptic_splits, mapillary.open_panoptic),
     Format.REFER: (refer.splits, refer.open_images),
 }
+"""By name: which splits are in a folder, and how one is opened."""
 
 
 def open_images(format_: Format, root: Path, split: str, max_faulty: float) -> LabelledImages:
