@@ -211,11 +211,17 @@ def test_zero_leaves_the_choice_to_the_model(make_bench):
     bench.counts_when_idle()
     chosen = make_bench(model='here', device='cpu', min_objectness=0.2, max_segments=7)
     chosen.counts_when_idle()
-    sam = {'sam_backend': 'torch', 'sam_export': None, 'engine_cache': None}
+    usual = {
+        'precision': 'auto',
+        'quantise': 'none',
+        'sam_backend': 'torch',
+        'sam_export': None,
+        'engine_cache': None,
+    }
     nothing = {'device': 'auto', 'min_objectness': None, 'max_segments': None}
-    assert bench.loaded == [('nano', nothing | sam)]
+    assert bench.loaded == [('nano', nothing | usual)]
     given = {'device': 'cpu', 'min_objectness': 0.2, 'max_segments': 7}
-    assert chosen.loaded == [('here', given | sam)]
+    assert chosen.loaded == [('here', given | usual)]
 
 
 def test_who_carries_sam_out_is_the_users_choice(make_bench):
