@@ -12,7 +12,7 @@ import gc
 import json
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
@@ -20,8 +20,8 @@ from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.table import Table
 
+from benchmarks.accelerator.bounds import gpu_limits
 from benchmarks.accelerator.frames import objects
 from benchmarks.accelerator.masks import post_processing
 from benchmarks.accelerator.memory import memory
@@ -34,6 +34,7 @@ from benchmarks.accelerator.sequential import sequential
 from benchmarks.accelerator.small import nano_frames
 from benchmarks.accelerator.stages import stage_table, stage_table_fp16
 from benchmarks.accelerator.subject import Subject, make_subject
+from benchmarks.accelerator.table import console_table, markdown
 from benchmarks.accelerator.timer import Timer
 from benchmarks.figures import RESULTS
 from benchmarks.fingerprint import fingerprint
@@ -71,17 +72,19 @@ def main() -> None:
     parser.add_argument('--preset', choices=PRESETS, default='rose_7b')
     parser.add_argument('--device', default='auto', help='auto, cpu, cuda or cuda:N')
     parser.add_argument('--out', type=Path, default=RESULTS / 'gpu.json')
+    parser.add_argument(
+        '--table', action='store_true', help='measure nothing: the result as Markdown'
+    )
     given = parser.parse_args()
     unknown = [name for name in given.sections if name not in SECTIONS]
     if unknown:
         parser.error(f'{unknown[0]!r} is none of {", ".join(SECTIONS)}')
+    sections = {name: SECTIONS[name] for name in given.sections or SECTIONS}
+    if given.table:
+        print(markdown(given.out, list(sections)))
+        return
     given.out.parent.mkdir(parents=True, exist_ok=True)
-    run(
-        PRESETS[given.preset](),
-        find_device(given.device),
-        {name: SECTIONS[name] for name in given.sections or SECTIONS},
-        given.out,
-    )
+    run(PRESETS[given.preset](), find_device(given.device), sections, given.out)
 
 
 def run(
@@ -94,6 +97,7 @@ def run(
         'weights': 'random',
         'machine': fingerprint(),
         'date': f'{datetime.now(UTC):%Y-%m-%d}',
+        'bound': asdict(gpu_limits()),
     }
     measured: dict[str, object] = {}
     record['sections'] = measured
@@ -115,7 +119,7 @@ def run(
         partial_file = out.with_suffix('.partial')
         partial_file.write_text(json.dumps(record, indent=2) + '\n', encoding='utf-8')
         partial_file.replace(out)
-        console.print(_table(f'{name} ({seconds:.0f} s)', readings))
+        console.print(console_table(f'{name} ({seconds:.0f} s)', readings))
         if error:
             console.print(error, markup=False)
     return record
@@ -136,22 +140,6 @@ def _clean(device: torch.device) -> None:
     gc.collect()
     if device.type == 'cuda':
         torch.cuda.empty_cache()
-
-
-def _table(title: str, readings: Sequence[Reading]) -> Table:
-    table = Table('', 'p50', 'p95', 'runs', 'bound', 'of the bound', '', title=title)
-    for reading in readings:
-        bound = reading.bound
-        table.add_row(
-            reading.name,
-            f'{reading.value:.4g} {reading.unit}'.strip(),
-            '' if reading.p95 is None else f'{reading.p95:.4g}',
-            str(reading.rounds),
-            '' if bound is None else f'{bound:.4g}',
-            '' if bound is None else f'{reading.value / bound:.2f} x',
-            reading.note,
-        )
-    return table
 
 
 if __name__ == '__main__':

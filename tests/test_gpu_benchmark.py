@@ -154,6 +154,17 @@ def test_an_unknown_section_is_refused(monkeypatch, capsys) -> None:
     assert "'stages' is none of stages, bf16, names" in capsys.readouterr().err
 
 
+def test_a_result_is_printed_as_markdown(tmp_path, monkeypatch, capsys) -> None:
+    reading = Reading.of('prefill', Times(62.0, 63.5, 50), bound_ms=40.0)
+    gpu.run(TINY, CPU, {'names': lambda *_: iter([reading])}, tmp_path / 'gpu.json')
+    capsys.readouterr()
+    monkeypatch.setattr('sys.argv', ['gpu', '--table', '--out', str(tmp_path / 'gpu.json')])
+    gpu.main()
+    shown = capsys.readouterr().out
+    assert '| prefill | 62 ms | 63.5 | 40 | 1.55 x |  |' in shown
+    assert shown.splitlines()[0].startswith('| names | measured |')
+
+
 def test_counts_are_forced_whatever_random_weights_say(tiny) -> None:
     segmenter = tiny.segmenter(100)
     with forced_masks(tiny.masks, 30):

@@ -1,17 +1,26 @@
-"""The least time that an H100 could take for each stage of a frame."""
+"""The least time that a GPU could take for each stage of a frame."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
+
 from benchmarks.accelerator.subject import NAME_TOKENS, OBJECTS, Subject
 from benchmarks.hardware import Hardware
 from benchmarks.work import Load, Work, decode_step, frame_work
 
-H100 = Hardware(flops=800e12, bandwidth=3.35e12)
+_H100 = Hardware(flops=800e12, bandwidth=3.35e12)
 """What large products in half precision reach, and how fast memory is read by the data sheet."""
+_H200 = Hardware(flops=800e12, bandwidth=4.8e12)
 _BYTES = 2  # of a weight in half precision
+
+
+def gpu_limits() -> Hardware:
+    """Those of this machine's GPU if they are known, or else those of an H100."""
+    name = torch.cuda.get_device_name() if torch.cuda.is_available() else ''
+    return _H200 if 'H200' in name else _H100
 
 
 def stage_bounds_ms(subject: Subject, names: int = OBJECTS) -> dict[str, list[float]]:
@@ -39,4 +48,5 @@ def sequential_step_ms(subject: Subject, context: int) -> float:
 
 
 def _bounds_ms(passes: Sequence[Work]) -> list[float]:
-    return [1e3 * H100.bound_s(work.flops, _BYTES * work.values) for work in passes]
+    limits = gpu_limits()
+    return [1e3 * limits.bound_s(work.flops, _BYTES * work.values) for work in passes]

@@ -1,4 +1,4 @@
-"""Every stage of a frame against the least time that an H100 could take for it."""
+"""Every stage of a frame against the least time that the GPU could take for it."""
 
 from __future__ import annotations
 
