@@ -1,5 +1,6 @@
 """ROSE: dense masks with generated names, corrected in plain words (arXiv 2412.00153)."""
 
+import rose_model.quiet_imports  # noqa: F401 - before anything that it quietens
 from rose_model.records import (
     PointHint,
     Refinement,
