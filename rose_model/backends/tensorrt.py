@@ -58,7 +58,8 @@ class EngineRunner:
     def __init__(
         self, trt: TensorRt, engine: ICudaEngine, device: torch.device, stream: torch.cuda.Stream
     ) -> None:
-        context = engine.create_execution_context()
+        with torch.cuda.device(device):
+            context = engine.create_execution_context()
         if context is None:
             raise BackendError('TensorRT has no memory for its activations on this GPU.')
         self._engine, self._context = engine, context
@@ -104,7 +105,9 @@ class EngineRunner:
             self._bind(name, tensor)
         # It also keeps the outputs of the call before until they have been copied.
         self._stream.wait_stream(consumer)
-        if not self._context.execute_async_v3(self._stream.cuda_stream):
+        with torch.cuda.device(self._device):
+            is_begun = self._context.execute_async_v3(self._stream.cuda_stream)
+        if not is_begun:
             raise BackendError('TensorRT failed; its messages stand above.')
         # So the memory of the inputs, which is of the consumer's stream, is not reused too early.
         consumer.wait_stream(self._stream)

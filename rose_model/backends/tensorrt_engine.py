@@ -26,8 +26,9 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Gpu:
-    """Engines are made for one kind of GPU."""
+    """Engines are made for one kind of GPU, on one of them."""
 
+    device: torch.device
     name: str
     compute_capability: tuple[int, int]
 
@@ -35,7 +36,7 @@ class Gpu:
     def of(cls, device: torch.device) -> Gpu:
         """The GPU of a CUDA device."""
         properties = torch.cuda.get_device_properties(device)
-        return cls(properties.name, (properties.major, properties.minor))
+        return cls(device, properties.name, (properties.major, properties.minor))
 
 
 class EngineMaker:
@@ -53,10 +54,10 @@ class EngineMaker:
         """The engine of ``encoder`` or ``decoder``, from the cache if it loads.
 
         Raises:
-            BackendError: TensorRt cannot parse or build the graph.
+            BackendError: TensorRT cannot read, build or load it.
         """
         key = self._key(graph)
-        with self._cache.lock(key.file_name):
+        with torch.cuda.device(self._gpu.device), self._cache.lock(key.file_name):
             plan = self._cache.read(key.file_name)
             if plan is not None:
                 engine = self._runtime.deserialize_cuda_engine(plan)
@@ -65,7 +66,7 @@ class EngineMaker:
                 _logger.warning('%s does not load here; it is built anew.', key.file_name)
             plan = self._build(key)
             self._cache.write(key.file_name, plan)
-        engine = self._runtime.deserialize_cuda_engine(plan)
+            engine = self._runtime.deserialize_cuda_engine(plan)
         if engine is None:
             raise BackendError(
                 f'TensorRT {key.tensorrt} cannot load the engine of the {graph} that it has just '

@@ -6,7 +6,7 @@ import logging
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import torch
@@ -28,7 +28,7 @@ from rose_model.backends.exported import (
 from rose_model.checkpoint import SamWeights
 from rose_model.config import SamConfig
 from rose_model.data.streets import render_scene
-from rose_model.errors import ConfigError
+from rose_model.errors import ConfigError, StorageError
 from rose_model.export.graph_rules import check_graph
 from rose_model.export.onnx import trace_decoder, trace_encoder, write_graph
 from rose_model.export.parity import Parity, check_parity
@@ -50,7 +50,8 @@ def export_sam(weights: SamWeights, target: Path, precision: Precision) -> Expor
     at all.  The weights become those of ``precision``.
 
     Raises:
-        ConfigError: ``target`` exists, or cannot be written.
+        ConfigError: ``target`` exists.
+        StorageError: it cannot be written, or the disk is full.
         BackendError: a graph cannot be made, differs from PyTorch, breaks a rule or overflows.
     """
     with _appears_at(target) as folder:
@@ -118,14 +119,13 @@ def _appears_at(target: Path) -> Iterator[Path]:
     """A folder that gets its name when all is well, and is removed otherwise."""
     if target.exists():
         raise ConfigError(f'{target} exists; name a folder that does not, or remove it.')
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f'{target.name}.partial-'))
-    except OSError as error:
-        raise ConfigError(f'{target} cannot be written ({error.strerror}).') from error
-    try:
-        yield partial
-        partial.chmod(0o755)
-        partial.rename(target)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+    with ExitStack() as stack:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            partial = Path(tempfile.mkdtemp(dir=target.parent, prefix=f'{target.name}.partial-'))
+            stack.callback(shutil.rmtree, partial, ignore_errors=True)
+            yield partial
+            partial.chmod(0o755)
+            partial.rename(target)
+        except OSError as error:
+            raise StorageError(f'{target} cannot be written ({error.strerror}).') from error

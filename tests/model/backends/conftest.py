@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from contextlib import nullcontext
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 
 import pytest
 import torch
@@ -50,9 +51,10 @@ def trt(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     monkeypatch.setitem(sys.modules, 'tensorrt', module)
-    streams = SimpleNamespace(consumer=Stream(1), made=[])
+    consumer = Stream(1)
     monkeypatch.setattr(torch.cuda, 'Stream', lambda device: Stream(2))
-    monkeypatch.setattr(torch.cuda, 'current_stream', lambda device: streams.consumer)
+    monkeypatch.setattr(torch.cuda, 'device', lambda device: nullcontext())
+    monkeypatch.setattr(torch.cuda, 'current_stream', lambda device: consumer)
     return module
 
 

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import numpy as np
 import pytest
+import torch
 
 from rose_model.backends.engine_cache import EngineCache, EngineKey, default_cache_folder
 from rose_model.backends.exported import ExportedSam
@@ -21,7 +22,8 @@ from rose_model.backends.sealed_file import DamagedFileError, read_sealed, write
 from rose_model.backends.tensorrt_engine import EngineMaker, Gpu
 from rose_model.errors import BackendError, ConfigError
 
-GPU = Gpu('A', (8, 7))
+CPU = torch.device('cpu')
+GPU = Gpu(CPU, 'A', (8, 7))
 KEY = EngineKey('encoder', ('ab', 'cd'), '10.3.0', 'A', (8, 7), (1, 32, 32), 3, 2**32)
 
 
@@ -79,7 +81,7 @@ def test_another_gpu_and_another_version_get_engines_of_their_own(
     trt: ModuleType, exported: ExportedSam, folder: Path
 ) -> None:
     make(trt, exported, folder).engine('encoder')
-    make(trt, exported, folder, Gpu('B', (8, 7))).engine('encoder')
+    make(trt, exported, folder, Gpu(CPU, 'B', (8, 7))).engine('encoder')
     trt.__version__ = '11.1.0'
     make(trt, exported, folder).engine('encoder')
     assert trt.calls['build'] == 3

@@ -22,7 +22,7 @@ CPU = torch.device('cpu')
 
 @pytest.fixture
 def engines(trt: ModuleType, exported: ExportedSam, tmp_path: Path) -> EngineMaker:
-    return EngineMaker(trt, exported, Gpu('A', (8, 7)), EngineCache(tmp_path / 'engines'))
+    return EngineMaker(trt, exported, Gpu(CPU, 'A', (8, 7)), EngineCache(tmp_path / 'engines'))
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from rose_model.backends.onnxruntime import OnnxRuntimeSam
 from rose_model.checkpoint import load_sam, save_pretrained
 from rose_model.cli.main import app
 from rose_model.data.streets import render_scene
-from rose_model.errors import BackendError, CheckpointError, ConfigError
+from rose_model.errors import BackendError, CheckpointError, ConfigError, StorageError
 from rose_model.export.folder import export_sam
 from rose_model.presets import nano
 from rose_model.rose import Rose
@@ -92,8 +92,20 @@ def test_nothing_is_left_where_fp16_would_overflow(
 
 def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     (tmp_path / 'file').write_text('')
-    with pytest.raises(ConfigError, match='cannot be written'):
+    with pytest.raises(StorageError, match='cannot be written'):
         export_sam(load_sam('nano'), tmp_path / 'file' / 'sam', 'fp32')
+
+
+def test_a_disk_that_fills_up_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, 'No space left on device')
+
+    monkeypatch.setattr('rose_model.export.folder.write_graph', full)
+    with pytest.raises(StorageError, match='No space left on device'):
+        export_sam(load_sam('nano'), tmp_path / 'sam', 'fp32')
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_command_writes_half_precision_for_gpus(rose_folder: Path, tmp_path: Path) -> None:

@@ -160,6 +160,15 @@ def test_what_is_no_number_is_out_of_range(sam: Sam) -> None:
         check_range(trace_encoder(sam), inputs)
 
 
+def test_no_attention_hides_its_scores(sam: Sam) -> None:
+    """Fused in PyTorch, they would be unseen here, and in the graph all the same."""
+    cast(sam, torch.float16)
+    for trace in (trace_encoder, trace_decoder):
+        names = {str(node.target) for node in trace(sam).program.graph.nodes}
+        assert 'aten.softmax.int' in names
+        assert not any('attention' in name for name in names)
+
+
 def test_layer_norms_are_left_out_for_they_work_in_fp32(sam: Sam) -> None:
     """A large common offset in front of a norm is harmless there; before, it is not."""
     inputs = half_inputs(sam)
