@@ -10,7 +10,11 @@ from torch import Tensor
 from rose_model.backends.interface import SamBackend
 
 CHUNK = 32
-"""Prompts decoded at once: SAM's upscaled features take 8 MB a prompt in fp32 at full size."""
+"""Prompts that SAM is given at once, and the most that an exported graph takes.
+
+In a graph each has its upscaled features in memory, 8 MiB in fp32 at full size.  PyTorch cuts
+further (``working_set``).
+"""
 
 
 @dataclass(frozen=True, eq=False)

@@ -81,11 +81,12 @@ class SamAttention(nn.Module):
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Attention of ``[B, heads, side * side, width]``.
 
-        The bias of decomposed relative positions is ``columns @ keys.mT``: what each query has for
-        each row and column of keys, times which ones a key stands in.  Where a window is small
-        that product makes it; over the whole image it is the larger part of the work, and in half
-        precision it goes into that of query and key: attention without a bias, for which there are
-        kernels that keep no scores.
+        The bias of relative positions is a product: what a query has for each row and column of
+        keys (``_position_columns``), times the row and the column that a key stands in.  It is had
+        in three ways, all exact, each the fastest of them on a CPU in its place.  Within windows
+        it is made as that product, over the whole image by adding, for so many heads at once that
+        the memory is kept.  In half precision the whole image needs none: both factors become
+        further columns of queries and keys, for kernels that keep no scores and know no bias.
         """
         if not self.has_positions:
             return attend(query, key, value)
