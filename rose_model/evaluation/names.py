@@ -26,7 +26,20 @@ SYNONYMS: Mapping[str, str] = MappingProxyType(
 """Nouns of street scenes in the singular, and the one that stands for them."""
 
 _ATTRIBUTES = MappingProxyType({'grey': 'gray', 'stripy': 'striped', 'violet': 'purple'})
-_IRREGULAR = MappingProxyType({'buses': 'bus', 'people': 'person'})
+_IRREGULAR = MappingProxyType(
+    {
+        'buses': 'bus',
+        'children': 'child',
+        'knives': 'knife',
+        'leaves': 'leaf',
+        'men': 'man',
+        'mice': 'mouse',
+        'people': 'person',
+        'shelves': 'shelf',
+        'skis': 'ski',
+        'women': 'woman',
+    }
+)
 _SIBILANTS = ('sses', 'xes', 'zes', 'ches', 'shes')
 
 
@@ -43,15 +56,21 @@ def singular(word: str) -> str:
     return word
 
 
+def plain_form(name: str) -> str:
+    """Lower case, no underscores, single blanks, the last word in the singular.
+
+    ``'Traffic_Lights'`` gives ``'traffic light'``.
+    """
+    words = name.lower().replace('_', ' ').split()
+    return ' '.join([*words[:-1], *map(singular, words[-1:])])
+
+
 def normalise(name: str) -> str:
-    """Lower case, no underscores, the last word in the singular, synonyms replaced.
+    """The plain form with the synonyms of street scenes replaced.
 
     ``'Red_automobiles'`` gives ``'red car'``.
     """
-    words = name.lower().replace('_', ' ').split()
-    if not words:
-        return ''
-    words[-1] = singular(words[-1])
+    words = plain_form(name).split()
     for length in (2, 1):
         last = ' '.join(words[-length:])
         if last in SYNONYMS:

@@ -12,13 +12,12 @@ from rose_model.data.sample import Sample, box_in_shares
 from rose_model.errors import RefinementError
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
+from rose_model.evaluation.single import segment_of_mask
 from rose_model.instructions import REFINEMENTS, with_box
-from rose_model.postprocess import crop_mask
 from rose_model.records import (
     Refinement,
     RefinementCase,
     RefineTarget,
-    Segment,
     Segmentation,
 )
 
@@ -152,24 +151,8 @@ def with_mask(frame: Frame, mask: NDArray[np.bool_], name: str) -> Segmentation:
 
     ``mask``: bool ``[H, W]``, not empty.
     """
-    crop = crop_mask(mask)
-    if crop is None:
-        raise ValueError('The mask is empty; a segment needs at least one pixel.')
     grid = frame.segmentation.context.geometry.grid_size
-    rows, columns = np.nonzero(mask)
-    row = int((rows.mean() + 0.5) / mask.shape[0] * grid)
-    column = int((columns.mean() + 0.5) / mask.shape[1] * grid)
-    segment = Segment(
-        id='1',
-        category=name,
-        category_score=1.0,
-        objectness=1.0,
-        mask_score=1.0,
-        is_thing=True,
-        box_xyxy=crop.box_xyxy,
-        mask=crop.mask,
-        patch=row * grid + column,
-    )
+    segment = segment_of_mask(mask, name, grid)
     return replace(frame.segmentation, segments=(segment,))
 
 

@@ -49,8 +49,24 @@ def by_table(classes: Sequence[str], synonyms: Mapping[str, str]) -> ClassOf:
     return class_of
 
 
+def confusion_matrix(
+    predicted: NDArray[np.int64], truth: NDArray[np.integer[Any]], classes: int
+) -> NDArray[np.int64]:
+    """Pixels by prediction (row) and truth (column), int64 ``[C + 1, C]``.
+
+    ``predicted``: classes or a negative number, which counts in the last row; ``truth``: classes,
+    or any other number where nothing is labelled; both ``[H, W]``.
+    """
+    labelled = (truth >= 0) & (truth < classes)
+    guess = predicted[labelled]
+    guess = np.where(guess < 0, classes, guess)
+    codes = guess * classes + truth[labelled].astype(np.int64)
+    matrix = np.bincount(codes, minlength=(classes + 1) * classes)
+    return matrix.reshape(classes + 1, classes).astype(np.int64)
+
+
 class Confusion:
-    """Counts of pixels by predicted and true class, image by image.
+    """IoU of classes from pixels by predicted and true class, image by image.
 
     Pixels whose truth is no class are dropped.  Labelled pixels of no segment, or of a segment of
     another name, stay in the union of their class: nobody is forgiven for predicting nothing.
@@ -58,48 +74,41 @@ class Confusion:
 
     def __init__(self, classes: int) -> None:
         self._classes = classes
-        self._matrices: list[NDArray[np.int64]] = []
+        self._sums: list[NDArray[np.int64]] = []
 
     def add(self, predicted: NDArray[np.int64], truth: NDArray[np.integer[Any]]) -> None:
-        """One image.  ``predicted``: classes or a negative number; ``truth``: classes, or any
-        other number where nothing is labelled; both ``[H, W]``.
-        """
-        count = self._classes
-        labelled = (truth >= 0) & (truth < count)
-        guess = predicted[labelled]
-        guess = np.where(guess < 0, count, guess)
-        codes = guess * count + truth[labelled].astype(np.int64)
-        matrix = np.bincount(codes, minlength=(count + 1) * count)
-        self._matrices.append(matrix.reshape(count + 1, count).astype(np.int64))
+        """One image, as ``confusion_matrix``."""
+        matrix = confusion_matrix(predicted, truth, self._classes)
+        guesses = matrix[:-1]
+        # All that IoU needs; the matrices of 2,000 images with 150 classes would take 360 MB.
+        right = np.diagonal(guesses)
+        self._sums.append(np.stack((right, guesses.sum(axis=1), matrix.sum(axis=0))))
 
     def iou(self) -> NDArray[np.float64]:
         """IoU of each class over all images, NaN for a class that never occurs: ``[C]``."""
-        total = np.sum(self._matrices, axis=0) if self._matrices else self._empty()
-        iou: NDArray[np.float64] = _class_iou(total[None].astype(np.float64))[0]
+        empty = np.zeros((3, self._classes), np.int64)
+        iou: NDArray[np.float64] = _class_iou(np.sum([empty, *self._sums], axis=0)[None])[0]
         return iou
 
     def mean_iou(self) -> Figure:
         """Mean over the classes that occur in the ground truth, and the images it rests on."""
         values = self.iou()
         if np.isnan(values).all():
-            return Figure(math.nan, math.nan, math.nan, len(self._matrices))
-        weights = resample_weights(len(self._matrices))
-        flat = np.reshape(self._matrices, (len(self._matrices), -1)).astype(np.float64)
-        drawn = _class_iou((weights @ flat).reshape(-1, self._classes + 1, self._classes))
+            return Figure(math.nan, math.nan, math.nan, len(self._sums))
+        weights = resample_weights(len(self._sums))
+        flat = np.reshape(self._sums, (len(self._sums), -1)).astype(np.float64)
+        drawn = _class_iou((weights @ flat).reshape(-1, 3, self._classes))
         means = _mean_of_known(drawn)
-        return Figure(float(np.nanmean(values)), *percentile_interval(means), len(self._matrices))
-
-    def _empty(self) -> NDArray[np.int64]:
-        return np.zeros((self._classes + 1, self._classes), np.int64)
+        return Figure(float(np.nanmean(values)), *percentile_interval(means), len(self._sums))
 
 
-def _class_iou(matrices: NDArray[np.float64]) -> NDArray[np.float64]:
-    """IoU ``[R, C]`` from confusion matrices ``[R, C + 1, C]``, NaN where a class is not there."""
-    inside = np.diagonal(matrices[:, :-1], axis1=1, axis2=2)
-    true = matrices.sum(axis=1)
-    union = true + matrices[:, :-1].sum(axis=2) - inside
-    iou = np.full(inside.shape, np.nan)
-    np.divide(inside, union, out=iou, where=true > 0)
+def _class_iou(sums: NDArray[Any]) -> NDArray[np.float64]:
+    """IoU ``[R, C]``, NaN where a class is not there, from pixels ``[R, 3, C]``: right, predicted
+    and true.
+    """
+    right, predicted, true = np.moveaxis(sums.astype(np.float64), 1, 0)
+    iou = np.full(right.shape, np.nan)
+    np.divide(right, true + predicted - right, out=iou, where=true > 0)
     return iou
 
 

@@ -1,8 +1,4 @@
-"""What refinement gains on the model's own predictions, by who asks for it: nobody, the model
-itself, or somebody who knows the truth (paper, A.1).
-
-The last is an upper bound: what is refined, and by which words, is chosen from the ground truth.
-"""
+"""What refinement gains on the model's own predictions, by who asks for it (paper, A.1)."""
 
 from __future__ import annotations
 
@@ -14,15 +10,14 @@ from numpy.typing import NDArray
 
 from rose_model.errors import RefinementError
 from rose_model.evaluation.figures import Figures, Tally
-from rose_model.evaluation.frames import MATCH_IOU, Frame, Refines
+from rose_model.evaluation.frames import Frame, Refines
 from rose_model.evaluation.instance import InstanceAp
 from rose_model.evaluation.matching import iou_matrix
+from rose_model.evaluation.protocol import faulty_predictions
+from rose_model.evaluation.rows import NONE, ORACLE, SELF, TRIGGERS
 from rose_model.instructions import REFINEMENTS
 from rose_model.records import RefinementCase, RefineTarget, Segment, Segmentation
 
-MOST_REFINED = 10
-"""Predictions that are refined in an image (paper, A.1)."""
-TRIGGERS = ('none', 'self', 'oracle')
 _DRAWS = 3
 
 
@@ -43,12 +38,12 @@ class TriggeredRefinement:
     def add(self, frame: Frame) -> None:
         """Refine one frame by either trigger."""
         refined = {
-            'self': self._segmenter.self_refine(frame.segmentation),
-            'oracle': oracle_refine(self._segmenter, frame),
+            SELF: self._segmenter.self_refine(frame.segmentation),
+            ORACLE: oracle_refine(self._segmenter, frame),
         }
         things = frame.predicted(is_thing=True)
         iou, best = _best_matches(things, frame)
-        self._precision['none'].add(frame)
+        self._precision[NONE].add(frame)
         for trigger, segmentation in refined.items():
             self._precision[trigger].add(replace(frame, segmentation=segmentation))
             changed = [segmentation.find(segment.id) for segment in things]
@@ -86,15 +81,13 @@ def oracle_refine(segmenter: Refines, frame: Frame) -> Segmentation:
     rng = frame.rng(_DRAWS)
     things = frame.predicted(is_thing=True)
     iou, best = _best_matches(things, frame)
-    poor = [row for row in range(len(things)) if 0 < iou[row] < MATCH_IOU]
-    poor.sort(key=lambda row: -things[row].objectness)
+    names = [region.name for region in frame.sample.regions] or ['']
+    is_right = [thing.category == names[index] for thing, index in zip(things, best, strict=True)]
     current = frame.segmentation
-    for row in poor[:MOST_REFINED]:
-        segment = things[row]
-        is_right = segment.category == frame.sample.regions[best[row]].name
-        case = RefinementCase.MASK if is_right else RefinementCase.CATEGORY
-        target = RefineTarget.MASK if is_right else RefineTarget.BOTH
-        text = str(rng.choice(REFINEMENTS[case])).format(category=segment.category)
+    for fault in faulty_predictions(iou, [thing.objectness for thing in things], is_right):
+        segment = things[fault.row]
+        target = RefineTarget.MASK if fault.case is RefinementCase.MASK else RefineTarget.BOTH
+        text = str(rng.choice(REFINEMENTS[fault.case])).format(category=segment.category)
         try:
             answer = segmenter.refine(current, text, segment_id=segment.id, target=target)
         except RefinementError:

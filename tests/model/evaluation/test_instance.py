@@ -9,7 +9,8 @@ import pytest
 
 from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.evaluation.bootstrap import resample_weights
-from rose_model.evaluation.instance import InstanceAp, _tables, average_precision
+from rose_model.evaluation.instance import InstanceAp
+from rose_model.evaluation.resampled_precision import average_precision, detection_tables
 
 ALL_RIGHT = pytest.approx(dict.fromkeys(('ap', 'ap50', 'ar100', 'named_ap50'), 1.0))
 
@@ -105,7 +106,7 @@ def test_resampled_precision_is_cocos_where_every_image_counts_once(
             segments.append(segment_of(mask, 'red car', objectness=float(rng.random())))
         part.add(frame_of(sample, segments, number))
     evaluator = part._evaluate(use_names=False)
-    (table,) = _tables(evaluator, 12)
+    (table,) = detection_tables(evaluator)
     once = np.ones((1, 12))
     mine = [average_precision(table, row, once)[0] for row in range(10)]
     np.testing.assert_allclose(mine, evaluator.eval['precision'][:, :, 0, 0, 0].mean(axis=1))
@@ -120,7 +121,7 @@ def test_an_image_drawn_twice_is_two_images(sample, truth, segment_of, frame_of)
     part = InstanceAp()
     for frame in (right, wrong):
         part.add(frame)
-    (table,) = _tables(part._evaluate(use_names=False), 2)
+    (table,) = detection_tables(part._evaluate(use_names=False))
     twice = average_precision(table, 0, np.array([[2.0, 1.0]]))[0]
     assert twice == pytest.approx(figures_of(right, right, wrong)['ap50'])
     assert resample_weights(2).shape[1] == 2

@@ -11,12 +11,13 @@ import pytest
 from rose_model.data.sample import LabelledRegion, Sample, box_in_shares
 from rose_model.errors import NotUnderstoodError, RefinementRejectedError
 from rose_model.evaluation.frames import Frame
+from rose_model.evaluation.protocol import MOST_PREDICTIONS
 from rose_model.evaluation.refine import (
     MaskRefinement,
     another_name,
     with_mask,
 )
-from rose_model.evaluation.triggers import MOST_REFINED, TriggeredRefinement, oracle_refine
+from rose_model.evaluation.triggers import TriggeredRefinement, oracle_refine
 from rose_model.postprocess import crop_mask
 from rose_model.records import Refinement, RefinementCase, RefineTarget
 
@@ -214,7 +215,7 @@ def test_the_oracle_leaves_what_is_right_and_refines_ten_at_most(
     mask[10:14, 5:25] = True
     many = [
         segment_of(mask, 'green car', id=str(n), objectness=n / 20)
-        for n in range(MOST_REFINED + 5)
+        for n in range(MOST_PREDICTIONS + 5)
     ]
     oracle_refine(corrector, frame_of(street, many))
     assert [segment for _, segment, _ in corrector.seen] == [str(n) for n in range(14, 4, -1)]

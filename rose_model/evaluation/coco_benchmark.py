@@ -1,0 +1,189 @@
+"""Instance segmentation on COCO (paper, Sec. 4.2 and A.1): AP by each rule for names, before
+refinement, after the model's own, and after that of somebody who knows the truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from rose_model.candidates import MAX_CANDIDATES, NameEncoder
+from rose_model.data.coco_masks import encode_mask
+from rose_model.data.sample import box_in_shares
+from rose_model.errors import RefinementError
+from rose_model.evaluation.coco_ap import CocoAp, CocoTruth, TrueInstance
+from rose_model.evaluation.figures import Figures, Tally
+from rose_model.evaluation.frames import Frame, Refines
+from rose_model.evaluation.protocol import faulty_predictions
+from rose_model.evaluation.rows import (
+    CANDIDATES,
+    NONE,
+    ORACLE,
+    SELF,
+    TRIGGERS,
+    SegmentsAndRefines,
+    row_suffix,
+)
+from rose_model.evaluation.vocabulary import Vocabulary
+from rose_model.instructions import FOREGROUND, REFINEMENTS, with_box
+from rose_model.records import RefinementCase, RefineTarget, Segment, Segmentation
+
+_DRAWS = 6
+
+
+@dataclass(frozen=True, eq=False)
+class _Match:
+    """The instance that each of N predictions overlaps most: IoU ``[N]`` and its index ``[N]``; 0
+    and 0 where it overlaps none.
+    """
+
+    iou: NDArray[np.float64]
+    index: NDArray[np.int64]
+
+
+class CocoBenchmark:
+    """``coco_ap`` and its kin for every trigger and rule (``rows.py``):
+    ``coco_ap_oracle_nearest``.
+
+    With ``agnostic`` names do not matter.  Class names as candidates are compared before
+    refinement alone: what is refined has a name.  The model is asked for the foreground instances
+    (A.4).  ``coco_refine_gain_*``: gain in mean IoU of the predictions that overlap an instance,
+    each with the one that it overlapped most before; ``coco_refine_harm_*``: share of the changed
+    masks that got worse.
+    """
+
+    def __init__(
+        self,
+        segmenter: SegmentsAndRefines,
+        encoder: NameEncoder,
+        truth: CocoTruth,
+        image_ids: Sequence[int],
+    ) -> None:
+        self._segmenter, self._truth, self._image_ids = segmenter, truth, image_ids
+        self._rules = truth.vocabulary.rules(encoder)
+        self._has_candidates = len(truth.vocabulary) <= MAX_CANDIDATES
+        self._named = {(t, rule): CocoAp(truth) for t in TRIGGERS for rule in self._rules}
+        self._agnostic = {trigger: CocoAp(truth) for trigger in TRIGGERS}
+        self._chosen = CocoAp(truth)
+        self._tally = Tally()
+
+    def add(self, frame: Frame) -> None:
+        """Ask for the instances of one frame; its number is the place of its image."""
+        image_id = self._image_ids[frame.number]
+        found = self._segmenter.segment(frame.segmentation.context, FOREGROUND)
+        refined = {
+            NONE: found,
+            SELF: self._segmenter.self_refine(found),
+            ORACLE: oracle_refine_instances(
+                self._segmenter,
+                found,
+                self._truth.instances(image_id),
+                self._truth.vocabulary,
+                frame.rng(_DRAWS),
+            ),
+        }
+        for trigger, answer in refined.items():
+            segments, size = answer.segments, answer.original_size
+            for rule, class_of in self._rules.items():
+                classes = [class_of(segment.category) for segment in segments]
+                self._named[trigger, rule].add(image_id, size, segments, classes)
+            self._agnostic[trigger].add(image_id, size, segments, [0] * len(segments))
+        self._count_gains(found, refined, self._truth.instances(image_id))
+        if self._has_candidates:
+            self._choose(found, image_id)
+
+    def _choose(self, found: Segmentation, image_id: int) -> None:
+        names = self._truth.vocabulary.names
+        answer = self._segmenter.segment(found.context, FOREGROUND, candidates=names)
+        classes = [names.index(segment.category) for segment in answer.segments]
+        self._chosen.add(image_id, answer.original_size, answer.segments, classes)
+
+    def _count_gains(
+        self,
+        found: Segmentation,
+        refined: dict[str, Segmentation],
+        instances: Sequence[TrueInstance],
+    ) -> None:
+        before = _match(found.segments, instances, found.original_size)
+        for trigger in (SELF, ORACLE):
+            gains, harms = [], []
+            for row, segment in enumerate(found.segments):
+                after = refined[trigger].find(segment.id)
+                if not before.iou[row] or after is None:
+                    continue
+                truth = instances[before.index[row]]
+                iou = _ious([after], [truth], found.original_size)[0, 0]
+                gains.append(iou - before.iou[row])
+                if after.revision != segment.revision:
+                    harms.append(iou < before.iou[row])
+            self._tally.add_items(
+                {f'coco_refine_gain_{trigger}': gains, f'coco_refine_harm_{trigger}': harms}
+            )
+
+    def figures(self) -> Figures:
+        """Figures over all frames."""
+        figures: Figures = {}
+        for (trigger, rule), precision in self._named.items():
+            figures |= precision.figures(row_suffix(trigger, rule))
+        if self._has_candidates:
+            figures |= self._chosen.figures(row_suffix(NONE, CANDIDATES))
+        for trigger, precision in self._agnostic.items():
+            figures |= precision.figures(row_suffix(trigger, 'agnostic'), by_class=False)
+        return {**figures, **self._tally.figures()}
+
+
+def oracle_refine_instances(
+    segmenter: Refines,
+    found: Segmentation,
+    instances: Sequence[TrueInstance],
+    vocabulary: Vocabulary,
+    rng: np.random.Generator,
+) -> Segmentation:
+    """The frame after its ten most objective predictions with an IoU below 0.5 were corrected.
+
+    A prediction of the right class gets a mask sentence, another one a category sentence with its
+    wrong name; both hold the box of the instance that it overlaps most.  All are chosen from the
+    first result.  A correction that is refused changes nothing.
+    """
+    segments, size = found.segments, found.original_size
+    match = _match(segments, instances, size)
+    is_right = [
+        bool(instances) and vocabulary.by_words(segment.category) == instances[index].number
+        for segment, index in zip(segments, match.index, strict=True)
+    ]
+    current = found
+    for fault in faulty_predictions(match.iou, [item.objectness for item in segments], is_right):
+        segment, instance = segments[fault.row], instances[match.index[fault.row]]
+        sentence = str(rng.choice(REFINEMENTS[fault.case])).format(category=segment.category)
+        text = with_box(sentence, box_in_shares(instance.mask))
+        target = RefineTarget.MASK if fault.case is RefinementCase.MASK else RefineTarget.BOTH
+        try:
+            answer = segmenter.refine(current, text, segment_id=segment.id, target=target)
+        except RefinementError:
+            continue
+        current = answer.segmentation
+    return current
+
+
+def _match(
+    segments: Sequence[Segment], instances: Sequence[TrueInstance], size: tuple[int, int]
+) -> _Match:
+    if not segments or not instances:
+        nothing = np.zeros(len(segments))
+        return _Match(nothing, nothing.astype(np.int64))
+    iou = _ious(segments, instances, size)
+    return _Match(iou.max(axis=1), iou.argmax(axis=1))
+
+
+def _ious(
+    segments: Sequence[Segment], instances: Sequence[TrueInstance], size: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Mask IoU ``[N, G]`` of N > 0 segments and G > 0 instances, which may overlap each other."""
+    predicted = [encode_mask(segment.full_mask(size)) for segment in segments]
+    true = [instance.runs for instance in instances]
+    iou: NDArray[np.float64] = coco_mask.iou(predicted, true, [0] * len(true))
+    return iou

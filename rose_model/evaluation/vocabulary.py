@@ -1,0 +1,70 @@
+"""The classes of a benchmark, and how a generated name becomes one of them.
+
+The paper does not say how it maps free names to the classes of ADE20k and COCO, so every figure is
+given for each rule, side by side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rose_model.candidates import NameEncoder
+from rose_model.errors import DataError
+from rose_model.evaluation.names import plain_form
+from rose_model.evaluation.rows import NEAREST, STRICT, WORDS
+from rose_model.evaluation.semantic import UNMAPPED, ClassOf
+
+
+class Vocabulary:
+    """Classes by number, each with the names that stand for it, its own name first.
+
+    Where two classes share a name it stands for the one whose own name it is, else for the first.
+
+    Raises:
+        DataError: there is no class, a class has no name, or two have the same own name.
+    """
+
+    def __init__(self, classes: Sequence[Sequence[str]]) -> None:
+        forms = [[form for form in map(plain_form, names) if form] for names in classes]
+        if not forms or not all(forms):
+            raise DataError(f'{len(forms)} classes, of which one has no name; name every class.')
+        self.names = tuple(names[0].strip() for names in classes)
+        self._number: dict[str, int] = {}
+        for number, own in enumerate(forms):
+            if self._number.setdefault(own[0], number) != number:
+                raise DataError(f'Two classes are called {own[0]!r}; give each a name of its own.')
+        for number, names in enumerate(forms):
+            for name in names[1:]:
+                self._number.setdefault(name, number)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def strict(self, name: str) -> int:
+        """The class that a name is, or ``UNMAPPED``."""
+        return self._number.get(plain_form(name), UNMAPPED)
+
+    def by_words(self, name: str) -> int:
+        """The class that a name is or ends with, or ``UNMAPPED``."""
+        words = plain_form(name).split()
+        endings = (' '.join(words[first:]) for first in range(len(words)))
+        known = (self._number[ending] for ending in endings if ending in self._number)
+        return next(known, UNMAPPED)
+
+    def nearest(self, encoder: NameEncoder) -> ClassOf:
+        """The rule that takes the class whose own name is nearest; only ``''`` has none."""
+        table = encoder(self.names)
+        known: dict[str, int] = {}
+
+        def class_of(name: str) -> int:
+            if not name:
+                return UNMAPPED
+            if name not in known:
+                known[name] = int((encoder([name]) @ table.mT)[0].argmax())
+            return known[name]
+
+        return class_of
+
+    def rules(self, encoder: NameEncoder) -> dict[str, ClassOf]:
+        """The rules for generated names, by their keys."""
+        return {STRICT: self.strict, WORDS: self.by_words, NEAREST: self.nearest(encoder)}
