@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from rose_model.data.coco import Annotation, CocoInstances
-from rose_model.data.coco_masks import encode_mask
+from rose_model.data.coco_masks import decode, encode_mask
 from rose_model.data.files import read_json
 from rose_model.evaluation.figures import Figure, Figures
 from rose_model.evaluation.instance import with_areas
@@ -43,8 +42,8 @@ class TrueInstance:
     @property
     def mask(self) -> NDArray[np.bool_]:
         """The mask, bool ``[H, W]``."""
-        decoded: NDArray[np.uint8] = coco_mask.decode(self.runs)
-        return decoded.astype(bool)
+        height, width = self.runs['size']
+        return decode(self.runs['counts'], (height, width))
 
 
 class CocoTruth:
