@@ -1,4 +1,4 @@
-"""``rose eval``: figures on unseen scenes, on CamVid, or on images with COCO's annotations."""
+"""``rose eval``: figures on unseen scenes or on a data set, or all rows of the paper's Table 2."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import json
 import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -16,57 +14,36 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from rose_model.data.camvid import CamVid
 from rose_model.errors import ConfigError
-from rose_model.evaluation import streets
-from rose_model.evaluation.camvid import evaluate_camvid
-from rose_model.evaluation.coco import evaluate_coco, open_split
-from rose_model.evaluation.figures import Figures
-from rose_model.evaluation.report import conditions_record, figures_record, plain
-from rose_model.segmenter import RoseSegmenter
+from rose_model.evaluation.figures import Figure, Figures
+from rose_model.evaluation.opened import open_model
+from rose_model.evaluation.report import conditions_record, figures_record
+from rose_model.evaluation.rows import CANDIDATES, NONE, TRIGGERS, row_suffix
+from rose_model.evaluation.table2 import Row, find_benchmarks, missing
+from rose_model.evaluation.task import DEFAULT_SPLITS, Data, Task, check, measure_task
 
-DEFAULT_SCENES = 500
-FILM_SPLIT = 'val'
-"""The split of CamVid whose frames are consecutive."""
 _OBJECTS = frozenset({'count_mae', 'count_total_mae'})
 """Figures that are numbers of objects; all others are shares."""
-
-
-class Data(StrEnum):
-    """The data that can be evaluated on."""
-
-    STREETS = 'streets'
-    CAMVID = 'camvid'
-    COCO = 'coco'
-
-
-_DEFAULT_SPLITS = {Data.STREETS: 'test', Data.CAMVID: FILM_SPLIT, Data.COCO: 'val2017'}
-
-
-@dataclass(frozen=True)
-class Task:
-    """What is to be measured; ``images`` is ``None`` for all that there are."""
-
-    data: Data
-    root: Path | None
-    split: str
-    images: int | None
-    is_crowded: bool
 
 
 def evaluate(
     preset: Annotated[str, typer.Option(help='A shipped model, or a ROSE folder.')] = 'nano',
     data: Annotated[Data, typer.Option(help='What to measure on.')] = Data.STREETS,
-    root: Annotated[Path | None, typer.Option(help='Folder of camvid or coco.')] = None,
+    root: Annotated[Path | None, typer.Option(help='Folder of the data set.')] = None,
     split: Annotated[
         str, typer.Option(help='streets: test, validation or train; else a part of the data set.')
     ] = '',
     scenes: Annotated[
-        int | None, typer.Option(min=1, help='Number of images: 500 streets, else all.')
+        int | None,
+        typer.Option(min=1, help='Number of images or sentences: 500 streets, else all.'),
     ] = None,
     crowded: Annotated[
         bool, typer.Option('--crowded', help='Streets with 9 to 14 things instead of 2 to 8.')
     ] = False,
+    table2: Annotated[
+        Path | None,
+        typer.Option(help="The paper's Table 2, on all data sets found below this folder."),
+    ] = None,
     precision: Annotated[str, typer.Option(help='fp32, bf16, fp16 or auto.')] = 'auto',
     quantise: Annotated[
         str, typer.Option(help='none, or int8 or int4 weights of the language model.')
@@ -78,80 +55,95 @@ def evaluate(
     """Measure a model at the node's own thresholds, with 95 % intervals over images."""
     if json_file is not None and not json_file.parent.is_dir():
         raise ConfigError(f'{json_file.parent} is not a folder; make it, or name another file.')
-    task = Task(data, root, split or _DEFAULT_SPLITS[data], scenes, crowded)
-    check(task)
-    segmenter = RoseSegmenter.from_pretrained(preset, precision=precision, quantise=quantise)
-    begin = time.monotonic()
-    figures, details = _measure(task, segmenter)
-    record = {
-        'model': segmenter.name,
-        'data': data.value,
-        'split': task.split,
-        'is_crowded': crowded,
-        'precision': precision,
-        'quantise': quantise,
-        **figures_record(figures),
-        **details,
-        **conditions_record(segmenter.config, time.monotonic() - begin),
-    }
-    console = Console()
-    console.print(figures_table(figures, f'{segmenter.name} on {data.value}, {task.split}'))
+    weights = {'precision': precision, 'quantise': quantise}
+    if table2 is not None:
+        if data is not Data.STREETS or root is not None or split or crowded:
+            raise ConfigError('--table2 finds its data sets itself; leave out the other options.')
+        record = _measure_table2(preset, table2, scenes, weights)
+    else:
+        task = Task(data, root, split or DEFAULT_SPLITS[data], scenes, crowded)
+        check(task)
+        record = _measure_task(preset, task, weights)
     if json_file is not None:
         text = json.dumps(record, indent=2, allow_nan=False)
         json_file.write_text(text + '\n', encoding='utf-8')
 
 
-def check(task: Task) -> None:
-    """Refuse options that do not go together, before a model is loaded.
+def _measure_task(preset: str, task: Task, weights: dict[str, str]) -> dict[str, object]:
+    """Print a table of one data set's figures; its record."""
+    model = open_model(preset, **weights)
+    begin = time.monotonic()
+    figures, details = measure_task(task, model, lambda numbers: _progress(numbers, 'images'))
+    name = model.segmenter.name
+    Console().print(figures_table(figures, f'{name} on {task.data.value}, {task.split}'))
+    return {
+        'model': name,
+        'data': task.data.value,
+        'split': task.split,
+        'is_crowded': task.is_crowded,
+        **weights,
+        **figures_record(figures),
+        **details,
+        **conditions_record(model.segmenter.config, time.monotonic() - begin),
+    }
 
-    Raises:
-        ConfigError: the data set needs a folder, or has no use for an option.
+
+def _measure_table2(
+    preset: str, root: Path, most: int | None, weights: dict[str, str]
+) -> dict[str, object]:
+    """Print the rows of Table 2 for what is found; their record."""
+    benchmarks = find_benchmarks(root)
+    model = open_model(preset, **weights)
+    begin = time.monotonic()
+    rows = [benchmark.row(model, most, _progress) for benchmark in benchmarks]
+    name = model.segmenter.name
+    Console().print(table2_table(rows, f'{name}, {root}'))
+    return {
+        'model': name,
+        'data': 'table2',
+        **weights,
+        'rows': [
+            {
+                'name': row.name,
+                'root': str(row.root),
+                'key': row.key,
+                'items': row.items,
+                **figures_record(row.figures),
+            }
+            for row in rows
+        ],
+        'missing': missing(rows),
+        **conditions_record(model.segmenter.config, time.monotonic() - begin),
+    }
+
+
+def _progress(numbers: range, what: str) -> Iterable[int]:
+    return track(numbers, what, console=Console(stderr=True))
+
+
+def table2_table(rows: list[Row], title: str) -> Table:
+    """A row a data set: its figure by trigger, and with class candidates; below it what is not
+    there.
     """
-    if task.data is not Data.STREETS:
-        if task.root is None:
-            raise ConfigError(
-                f'--data {task.data.value} is read from a folder; name it by --root.'
-            )
-        if task.is_crowded:
-            raise ConfigError('--crowded is for streets alone; leave it out.')
-        return
-    if task.root is not None:
-        raise ConfigError(f'Streets are drawn, not read; leave out --root {task.root}.')
-    if task.split not in streets.SPLITS:
-        raise ConfigError(
-            f'Streets have no split {task.split!r}; take one of '
-            f'{", ".join(sorted(streets.SPLITS))}.'
-        )
+    absent = missing(rows)
+    caption = f'Not found: {", ".join(absent)}.' if absent else None
+    table = Table(title=title, title_justify='left', caption=caption, caption_justify='left')
+    table.add_column('data set, figure')
+    for heading in ('items', 'not refined', 'self-triggered', 'oracle', 'candidates'):
+        table.add_column(heading, justify='right')
+    for row in rows:
+        keys = [row_suffix(trigger) for trigger in TRIGGERS] + [row_suffix(NONE, CANDIDATES)]
+        cells = [_cell(row.figures.get(f'{row.key}{key}')) for key in keys]
+        table.add_row(f'{row.name}\n{row.key}', str(row.items), *cells, end_section=True)
+    return table
 
 
-def _measure(task: Task, segmenter: RoseSegmenter) -> tuple[Figures, dict[str, object]]:
-    """Figures, and what else the record holds about the images."""
-    if task.root is None:
-        split = streets.SPLITS[task.split]
-        numbers = range(split.first, split.first + (task.images or DEFAULT_SCENES))
-        things = streets.CROWDED_THINGS if task.is_crowded else streets.THINGS
-        figures, statistics = streets.evaluate_streets(
-            segmenter, _progress(numbers), things, split
-        )
-        return figures, {'images': len(numbers), 'scenes': statistics.figures()}
-    if task.data is Data.CAMVID:
-        frames = CamVid(task.root, task.split)
-        chosen = range(min(len(frames), task.images or len(frames)))
-        figures, by_class = evaluate_camvid(
-            segmenter, frames, _progress(chosen), is_film=task.split == FILM_SPLIT
-        )
-        return figures, {
-            'images': len(chosen),
-            'class_iou': {key: plain(values) for key, values in by_class.items()},
-        }
-    pictures = open_split(task.root, task.split)
-    chosen = range(min(len(pictures), task.images or len(pictures)))
-    figures = evaluate_coco(segmenter, pictures, _progress(chosen))
-    return figures, {'images': len(chosen)}
-
-
-def _progress(numbers: range) -> Iterable[int]:
-    return track(numbers, 'images', console=Console(stderr=True))
+def _cell(figure: Figure | None) -> str:
+    """A share in per cent, its interval below."""
+    if figure is None or math.isnan(figure.value):
+        return '-'
+    value, low, high = (100 * part for part in (figure.value, figure.low, figure.high))
+    return f'{value:.1f}\n{low:.1f} to {high:.1f}'
 
 
 def figures_table(figures: Figures, title: str) -> Table:

@@ -49,8 +49,9 @@ class TrueInstance:
 class CocoTruth:
     """What is to be found: the sound annotations of an instances file, and its classes.
 
-    Sizes are judged by the area that the file states.  Ids are given anew from 1: ``COCOeval``
-    takes a match with the id 0 for none.
+    Sizes are judged by the area that the file states.  Images are numbered by their place among
+    those that can be used, annotations anew from 1: ``COCOeval`` takes a match with the id 0 for
+    none.
 
     Raises:
         DataError: the file has no categories that can be told apart.
@@ -62,22 +63,23 @@ class CocoTruth:
         self.vocabulary = Vocabulary([(item['name'],) for item in categories])
         self.category_ids = [int(item['id']) for item in categories]
         self._class_of = {number: index for index, number in enumerate(self.category_ids)}
-        sizes = {picture.id: picture.size for picture in data.pictures}
-        records = [
-            _record(sound, sizes[sound.image_id], area, number)
-            for number, (sound, area) in enumerate(_sound(content['annotations'], data), 1)
-        ]
+        sizes = [picture.size for picture in data.pictures]
+        place = {picture.id: number for number, picture in enumerate(data.pictures)}
+        records: list[dict[str, Any]] = []
+        for sound, area in _sound(content['annotations'], data):
+            image = place[sound.image_id]
+            records.append(_record(sound, image, sizes[image], area, len(records) + 1))
         self.coco = _dataset(
-            [{'id': key, 'height': size[0], 'width': size[1]} for key, size in sizes.items()],
+            [{'id': n, 'height': size[0], 'width': size[1]} for n, size in enumerate(sizes)],
             records,
             self.category_ids,
         )
 
-    def instances(self, image_id: int) -> list[TrueInstance]:
+    def instances(self, image: int) -> list[TrueInstance]:
         """What is to be found in an image, crowds left out."""
         return [
             TrueInstance(self._class_of[item['category_id']], item['segmentation'])
-            for item in self.coco.imgToAnns[image_id]
+            for item in self.coco.imgToAnns[image]
             if not item['iscrowd']
         ]
 
@@ -94,11 +96,11 @@ def _sound(
 
 
 def _record(
-    sound: Annotation, size: tuple[int, int], stated_area: object, number: int
+    sound: Annotation, image: int, size: tuple[int, int], stated_area: object, number: int
 ) -> dict[str, Any]:
     return {
         'id': number,
-        'image_id': sound.image_id,
+        'image_id': image,
         'category_id': sound.category_id,
         'iscrowd': int(sound.is_crowd),
         'area': stated_area if isinstance(stated_area, int | float) else sound.area,
@@ -119,7 +121,7 @@ class CocoAp:
 
     def add(
         self,
-        image_id: int,
+        image: int,
         size: tuple[int, int],
         segments: Sequence[Segment],
         classes: Sequence[int],
@@ -127,13 +129,13 @@ class CocoAp:
         """The segments of an image of ``size = (H, W)``, and the number of the class of each; a
         negative one for none.
         """
-        self._images.append(image_id)
+        self._images.append(image)
         for segment, number in zip(segments, classes, strict=True):
             if number >= 0:
                 # Without a box: COCOeval would take a detection's size from it.
                 self._detections.append(
                     {
-                        'image_id': image_id,
+                        'image_id': image,
                         'category_id': self._truth.category_ids[number],
                         'segmentation': encode_mask(segment.full_mask(size)),
                         'score': segment.objectness,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 
-from rose_model.candidates import MAX_CANDIDATES, NameEncoder
+from rose_model.candidates import NameEncoder
 from rose_model.data.coco_masks import encode_mask
 from rose_model.data.sample import box_in_shares
 from rose_model.errors import RefinementError
@@ -53,19 +53,19 @@ class CocoBenchmark:
     refinement alone: what is refined has a name.  The model is asked for the foreground instances
     (A.4).  ``coco_refine_gain_*``: gain in mean IoU of the predictions that overlap an instance,
     each with the one that it overlapped most before; ``coco_refine_harm_*``: share of the changed
-    masks that got worse.
+    masks that got worse.  ``sure``: from this objectness on the model refines by itself.
     """
 
     def __init__(
         self,
         segmenter: SegmentsAndRefines,
-        encoder: NameEncoder,
+        encoder: NameEncoder | None,
         truth: CocoTruth,
-        image_ids: Sequence[int],
+        sure: float = 0.0,
     ) -> None:
-        self._segmenter, self._truth, self._image_ids = segmenter, truth, image_ids
+        self._segmenter, self._truth, self._sure = segmenter, truth, sure
         self._rules = truth.vocabulary.rules(encoder)
-        self._has_candidates = len(truth.vocabulary) <= MAX_CANDIDATES
+        self._has_candidates = truth.vocabulary.can_be_candidates(encoder)
         self._named = {(t, rule): CocoAp(truth) for t in TRIGGERS for rule in self._rules}
         self._agnostic = {trigger: CocoAp(truth) for trigger in TRIGGERS}
         self._chosen = CocoAp(truth)
@@ -73,34 +73,39 @@ class CocoBenchmark:
 
     def add(self, frame: Frame) -> None:
         """Ask for the instances of one frame; its number is the place of its image."""
-        image_id = self._image_ids[frame.number]
         found = self._segmenter.segment(frame.segmentation.context, FOREGROUND)
+        instances = self._truth.instances(frame.number)
         refined = {
             NONE: found,
-            SELF: self._segmenter.self_refine(found),
+            SELF: self._refine_itself(found),
             ORACLE: oracle_refine_instances(
-                self._segmenter,
-                found,
-                self._truth.instances(image_id),
-                self._truth.vocabulary,
-                frame.rng(_DRAWS),
+                self._segmenter, found, instances, self._truth.vocabulary, frame.rng(_DRAWS)
             ),
         }
         for trigger, answer in refined.items():
             segments, size = answer.segments, answer.original_size
             for rule, class_of in self._rules.items():
                 classes = [class_of(segment.category) for segment in segments]
-                self._named[trigger, rule].add(image_id, size, segments, classes)
-            self._agnostic[trigger].add(image_id, size, segments, [0] * len(segments))
-        self._count_gains(found, refined, self._truth.instances(image_id))
+                self._named[trigger, rule].add(frame.number, size, segments, classes)
+            self._agnostic[trigger].add(frame.number, size, segments, [0] * len(segments))
+        self._count_gains(found, refined, instances)
         if self._has_candidates:
-            self._choose(found, image_id)
+            self._choose(found, frame.number)
 
-    def _choose(self, found: Segmentation, image_id: int) -> None:
+    def _refine_itself(self, found: Segmentation) -> Segmentation:
+        """Refined are those that the model is sure enough of to show them: the tail that AP needs
+        would take all of the ten places.
+        """
+        shown = [item for item in found.segments if item.objectness >= self._sure]
+        rest = [item for item in found.segments if item.objectness < self._sure]
+        refined = self._segmenter.self_refine(found.with_segments(tuple(shown)))
+        return refined.with_segments((*refined.segments, *rest))
+
+    def _choose(self, found: Segmentation, number: int) -> None:
         names = self._truth.vocabulary.names
         answer = self._segmenter.segment(found.context, FOREGROUND, candidates=names)
         classes = [names.index(segment.category) for segment in answer.segments]
-        self._chosen.add(image_id, answer.original_size, answer.segments, classes)
+        self._chosen.add(number, answer.original_size, answer.segments, classes)
 
     def _count_gains(
         self,

@@ -11,9 +11,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_model.data.refer import ReferringExample
+from rose_model.data.refer import References, ReferringExample
 from rose_model.data.sample import box_in_shares
-from rose_model.errors import RefinementError
+from rose_model.errors import DataError, RefinementError
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Refines
 from rose_model.evaluation.rows import NONE, ORACLE, SELF, TRIGGERS, RefersAndRefines, row_suffix
@@ -24,14 +24,54 @@ _DRAWS = 8
 _PRECISIONS = (0.5, 0.6, 0.7, 0.8, 0.9)
 
 
-class ReferringImages(Protocol):
-    """Sentences about images, one example each; those of one thing follow each other."""
+class ReferringSplit:
+    """The sentences of a split, those about one image one after the other: its views are made
+    once.
+
+    Raises:
+        DataError: the split has none.
+    """
+
+    def __init__(self, references: References, split: str) -> None:
+        chosen = [item for item in references.all if item.split == split]
+        if not chosen:
+            known = ', '.join(reference_splits(references))
+            raise DataError(f'{references.path} has no split {split!r}; it has: {known}.')
+        self._references = references
+        self._pairs = [
+            (reference, sentence.sent)
+            for reference in sorted(chosen, key=lambda item: (str(item.image_id), item.ref_id))
+            for sentence in reference.sentences
+        ]
+
+    def __len__(self) -> int:
+        return len(self._pairs)
+
+    def __getitem__(self, index: int) -> ReferringExample:
+        """Sentence ``index`` with its image and the whole mask of its thing."""
+        return self._references.example(*self._pairs[index])
+
+    def image_of(self, index: int) -> int:
+        """The id of the image that sentence ``index`` is about."""
+        return self._pairs[index][0].image_id
+
+
+def reference_splits(references: References) -> list[str]:
+    """The splits that have sentences."""
+    return sorted({reference.split for reference in references.all})
+
+
+class Sentences(Protocol):
+    """Sentences about images, as ``ReferringSplit`` has them."""
 
     def __len__(self) -> int:
         """Number of sentences."""
 
     def __getitem__(self, index: int) -> ReferringExample:
         """A sentence with its image and the whole mask of its thing."""
+
+    def image_of(self, index: int) -> int:
+        """The id of its image."""
 
 
 @dataclass(frozen=True)
@@ -61,19 +101,19 @@ class ReferringIou:
     def __init__(self) -> None:
         self._pairs: dict[int, list[_Pair]] = {}
 
-    def add(self, predicted: NDArray[np.bool_], truth: NDArray[np.bool_], thing: int) -> float:
-        """One sentence about a thing of that number: both masks bool ``[H, W]``; its IoU."""
+    def add(self, predicted: NDArray[np.bool_], truth: NDArray[np.bool_], image: int) -> float:
+        """One sentence about an image of that id: both masks bool ``[H, W]``; its IoU."""
         pair = _Pair(
             int((predicted & truth).sum()),
             int((predicted | truth).sum()),
             bool(predicted.any()),
             bool(truth.any()),
         )
-        self._pairs.setdefault(thing, []).append(pair)
+        self._pairs.setdefault(image, []).append(pair)
         return pair.iou
 
     def figures(self, suffix: str = '') -> Figures:
-        """The figures, their keys with that suffix; the bootstrap draws things."""
+        """The figures, their keys with that suffix."""
         tally = Tally()
         for pairs in self._pairs.values():
             shared, union = sum(pair.shared for pair in pairs), sum(pair.union for pair in pairs)
@@ -106,19 +146,19 @@ class ReferringBenchmark:
         self._tally = Tally()
         self._seen: tuple[int, FrameContext] | None = None
 
-    def add(self, number: int, example: ReferringExample) -> None:
-        """One sentence.  ``number``: what is drawn for it follows from it."""
+    def add(self, number: int, example: ReferringExample, image: int) -> None:
+        """One sentence about an image of that id.  ``number``: what is drawn follows from it."""
         truth = example.sample.mask(example.index)
-        found = self._segmenter.refer(self._view(example), example.sentence)
-        self._seen = (example.ref_id, found.context)
+        found = self._segmenter.refer(self._view(example, image), example.sentence)
+        self._seen = (image, found.context)
         rng = np.random.default_rng((number, _DRAWS))
         refined = {
             SELF: self._segmenter.self_refine(found),
             ORACLE: oracle_refine_referred(self._segmenter, found, example.sentence, truth, rng),
         }
-        before = self._iou[NONE].add(union_mask(found), truth, example.ref_id)
+        before = self._iou[NONE].add(union_mask(found), truth, image)
         for trigger, answer in refined.items():
-            after = self._iou[trigger].add(union_mask(answer), truth, example.ref_id)
+            after = self._iou[trigger].add(union_mask(answer), truth, image)
             is_changed = any(segment.revision for segment in answer.segments)
             self._tally.add_items(
                 {
@@ -127,9 +167,9 @@ class ReferringBenchmark:
                 }
             )
 
-    def _view(self, example: ReferringExample) -> NDArray[np.uint8] | FrameContext:
+    def _view(self, example: ReferringExample, image: int) -> NDArray[np.uint8] | FrameContext:
         """The image, or what is known of it from the sentence before."""
-        if self._seen is not None and self._seen[0] == example.ref_id:
+        if self._seen is not None and self._seen[0] == image:
             return self._seen[1]
         return example.sample.image
 
@@ -179,10 +219,10 @@ def union_mask(segmentation: Segmentation) -> NDArray[np.bool_]:
 
 
 def evaluate_referring(
-    segmenter: RefersAndRefines, data: ReferringImages, indices: Iterable[int]
+    segmenter: RefersAndRefines, data: Sentences, indices: Iterable[int]
 ) -> Figures:
     """Figures over the sentences of those numbers."""
     benchmark = ReferringBenchmark(segmenter)
     for index in indices:
-        benchmark.add(index, data[index])
+        benchmark.add(index, data[index], data.image_of(index))
     return benchmark.figures()

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_model.candidates import MAX_CANDIDATES, NameEncoder
+from rose_model.candidates import NameEncoder
 from rose_model.evaluation.class_refinement import LabelledImage, oracle_refine_classes
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.rows import (
@@ -58,14 +58,14 @@ class SemanticBenchmark:
     """
 
     def __init__(
-        self, segmenter: SegmentsAndRefines, encoder: NameEncoder, vocabulary: Vocabulary
+        self, segmenter: SegmentsAndRefines, encoder: NameEncoder | None, vocabulary: Vocabulary
     ) -> None:
         self._segmenter, self._vocabulary = segmenter, vocabulary
         self._non_object = segmenter.config.patch_filter.min_objectness
         self._rules = vocabulary.rules(encoder)
         self._by_name = {name: number for number, name in enumerate(vocabulary.names)}
         rows = [(trigger, rule) for trigger in TRIGGERS for rule in self._rules]
-        if len(vocabulary) <= MAX_CANDIDATES:
+        if vocabulary.can_be_candidates(encoder):
             rows.append((NONE, CANDIDATES))
         self._confusion = {row: Confusion(len(vocabulary)) for row in rows}
         self._tally = Tally()
@@ -130,7 +130,7 @@ class SemanticBenchmark:
 
 def evaluate_semantic(
     segmenter: SegmentsAndRefines,
-    encoder: NameEncoder,
+    encoder: NameEncoder | None,
     data: SemanticImages,
     indices: Iterable[int],
 ) -> tuple[Figures, dict[str, float]]:

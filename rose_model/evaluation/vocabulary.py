@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rose_model.candidates import NameEncoder
+from rose_model.candidates import MAX_CANDIDATES, NameEncoder
 from rose_model.errors import DataError
 from rose_model.evaluation.names import plain_form
 from rose_model.evaluation.rows import NEAREST, STRICT, WORDS
@@ -65,6 +65,11 @@ class Vocabulary:
 
         return class_of
 
-    def rules(self, encoder: NameEncoder) -> dict[str, ClassOf]:
-        """The rules for generated names, by their keys."""
-        return {STRICT: self.strict, WORDS: self.by_words, NEAREST: self.nearest(encoder)}
+    def rules(self, encoder: NameEncoder | None) -> dict[str, ClassOf]:
+        """The rules for generated names, by their keys; without a text tower none is nearest."""
+        rules: dict[str, ClassOf] = {STRICT: self.strict, WORDS: self.by_words}
+        return rules if encoder is None else {**rules, NEAREST: self.nearest(encoder)}
+
+    def can_be_candidates(self, encoder: NameEncoder | None) -> bool:
+        """Whether a model with this text tower can choose among the classes."""
+        return encoder is not None and len(self) <= MAX_CANDIDATES

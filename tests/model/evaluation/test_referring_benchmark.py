@@ -115,13 +115,22 @@ class Finder:
         )
 
 
+class Sentences(list):
+    """Two about one image, one about another."""
+
+    def image_of(self, index: int) -> int:
+        return 40 + index // 2
+
+
 @pytest.fixture
-def examples(sample) -> list[ReferringExample]:
-    return [
-        ReferringExample(sample, 0, 'the red car', 5),
-        ReferringExample(sample, 0, 'car that is red', 5),
-        ReferringExample(sample, 1, 'nothing blue', 6),
-    ]
+def examples(sample) -> Sentences:
+    return Sentences(
+        [
+            ReferringExample(sample, 0, 'the red car', 5),
+            ReferringExample(sample, 0, 'car that is red', 5),
+            ReferringExample(sample, 1, 'nothing blue', 6),
+        ]
+    )
 
 
 def test_there_are_always_three_rows(frame_of, examples) -> None:
@@ -133,7 +142,7 @@ def test_there_are_always_three_rows(frame_of, examples) -> None:
     assert measured['refer_ciou'] == pytest.approx(16 / 48)
     assert measured['refer_refine_gain_oracle'] == 0.5
     assert measured['refer_refine_gain_self'] == 0
-    # the second sentence about a thing does not encode its image again
+    # the second sentence about an image does not encode its image again
     assert model.seen == [np.ndarray, FrameContext, np.ndarray]
 
 
