@@ -104,6 +104,6 @@ def _class_names(path: Path) -> list[tuple[str]]:
     try:
         records = json.loads(path.read_bytes())
         names = {int(record['id']): str(record['name']) for record in records}
-        return [(names[number],) for number in range(len(records))]
+        return [(names[number],) for number in range(max(1, len(names)))]
     except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
         raise DataError(f'{path} is no list of classes: {error!r}; export it again.') from error

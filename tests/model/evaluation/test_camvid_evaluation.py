@@ -11,12 +11,10 @@ import pytest
 from rose_model.data.camvid import CLASSES, IGNORE
 from rose_model.data.sample import LabelledRegion, Sample
 from rose_model.evaluation.camvid import SYNONYMS, evaluate_camvid
-from rose_model.evaluation.coco import evaluate_coco
 from rose_model.evaluation.figures import Figure
 from rose_model.evaluation.report import conditions_record, figures_record, plain
 from rose_model.evaluation.semantic import UNMAPPED, by_table
 from rose_model.evaluation.temporal import TemporalStability
-from rose_model.instructions import counting_sentence
 from rose_model.presets import nano
 from rose_model.records import FrameContext
 
@@ -69,9 +67,6 @@ class Painter:
         if not candidates:
             segments = [replace(s, category=self._rename(s.category, index)) for s in segments]
         return self._frame_of(sample, segments).segmentation
-
-    def describe(self, image) -> str:
-        return counting_sentence([])
 
 
 def figures_of(painter: Painter, **options) -> dict[str, float]:
@@ -136,12 +131,6 @@ def test_who_predicts_nothing_keeps_nothing(frame_of) -> None:
     assert figures['temporal_kept'].value == 0
     assert math.isnan(figures['temporal_flicker'].value)
     assert TemporalStability().figures() == {}
-
-
-def test_instances_are_measured_like_streets(truth, frame_of) -> None:
-    figures = evaluate_coco(Painter(truth, frame_of), Film(), range(2))
-    assert {'ap', 'ap50', 'ar100', 'named_ap50', 'recall50', 'count_mae'} <= set(figures)
-    assert figures['recall50'].value == 1
 
 
 def test_a_record_is_flat_and_has_no_nan() -> None:

@@ -98,7 +98,7 @@ def _decode(item: dict) -> np.ndarray:
 def measured(truth: CocoTruth, guesses, **options) -> dict[str, float]:
     part = CocoAp(truth)
     for image, (segments, classes) in guesses.items():
-        part.add(image, SIZE, segments, classes)
+        part.add(IMAGES.index(image), SIZE, segments, classes)
     return {key: figure.value for key, figure in part.figures(**options).items()}
 
 
@@ -174,8 +174,8 @@ def test_torchmetrics_agrees(truth: CocoTruth, guesses) -> None:
 def test_the_truth_has_full_precision_with_and_without_classes(truth, segment_of) -> None:
     answers = {
         image: (
-            [segment_of(item.mask, 'x') for item in truth.instances(image)],
-            [item.number for item in truth.instances(image)],
+            [segment_of(item.mask, 'x') for item in truth.instances(IMAGES.index(image))],
+            [item.number for item in truth.instances(IMAGES.index(image))],
         )
         for image in IMAGES
     }
@@ -189,12 +189,12 @@ def test_the_truth_has_full_precision_with_and_without_classes(truth, segment_of
 
 
 def test_an_answer_on_a_crowd_is_neither_right_nor_wrong(truth, segment_of) -> None:
-    car, crowd = truth.instances(7)[0], _decode(ANNOTATIONS[4])
+    car, crowd = truth.instances(IMAGES.index(7))[0], _decode(ANNOTATIONS[4])
     answer = [segment_of(car.mask, 'x'), segment_of(crowd, 'x', objectness=1.0)]
     assert measured(truth, {7: (answer, [CAR, CAT])})['coco_ap'] == pytest.approx(
         0.5
     )  # no toothbrush
-    assert [item.number for item in truth.instances(7)] == [CAR, TOOTHBRUSH]
+    assert [item.number for item in truth.instances(IMAGES.index(7))] == [CAR, TOOTHBRUSH]
 
 
 def test_no_answer_has_no_precision_and_no_image_no_figure(truth: CocoTruth) -> None:
@@ -204,7 +204,7 @@ def test_no_answer_has_no_precision_and_no_image_no_figure(truth: CocoTruth) -> 
 
 def test_sizes_are_those_of_masks_and_not_of_boxes(truth, segment_of) -> None:
     """A thin frame has a large box and a small mask; it costs nothing among large things."""
-    large = truth.instances(7)[0]
+    large = truth.instances(IMAGES.index(7))[0]
     frame = rectangle(0, 0, 120, 120) & ~rectangle(2, 2, 116, 116)
     answer = [segment_of(frame, 'x', objectness=1.0), segment_of(large.mask, 'x', objectness=0.5)]
     assert measured(truth, {7: (answer, [CAR, CAR])})['coco_ap_large'] == pytest.approx(1)
@@ -213,7 +213,7 @@ def test_sizes_are_those_of_masks_and_not_of_boxes(truth, segment_of) -> None:
 def test_the_figures_have_intervals_over_images(truth: CocoTruth, guesses) -> None:
     part = CocoAp(truth)
     for image, (segments, classes) in guesses.items():
-        part.add(image, SIZE, segments, classes)
+        part.add(IMAGES.index(image), SIZE, segments, classes)
     figure = part.figures()['coco_ap50']
     assert figure.low <= figure.value <= figure.high
     assert figure.count == 5
