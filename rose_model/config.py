@@ -12,6 +12,10 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from rose_model.errors import ConfigError
 
+Framework = Literal['decode_embed', 'along_region', 'vanilla_stack', 'dense_stack']
+RefinementInput = Literal['concatenation', 'drawn_mask', 'drawn_mask_and_box']
+STACKS: tuple[Framework, ...] = ('vanilla_stack', 'dense_stack')
+"""Frameworks whose masks are of tokens and not of patches."""
 Positive = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0.0, le=1.0)]
 
@@ -165,6 +169,18 @@ class CategoryConfig(_Frozen):
     max_new_tokens: Positive = 12
 
 
+class AblationConfig(_Frozen):
+    """Which arm of the paper's ablations a model is (``arms.py``); the defaults are ROSE itself.
+
+    ``framework`` (Table 3): masks of patches with names decoded from their embeddings, or with
+    names along ``<REGION>`` in the answer, or masks of ``<SEG>`` stacked in the answer, one or
+    several for each name.  ``refinement`` (Table 6): how a given mask reaches the vision tower.
+    """
+
+    framework: Framework = 'decode_embed'
+    refinement: RefinementInput = 'concatenation'
+
+
 class RoseConfig(_Frozen):
     """Everything that decides what a ROSE model is, save its weights and its tokenizer.
 
@@ -181,6 +197,16 @@ class RoseConfig(_Frozen):
     super_patch: SuperPatchConfig = SuperPatchConfig()
     patch_filter: PatchFilterConfig = PatchFilterConfig()
     postprocess: PostprocessConfig = PostprocessConfig()
+    ablation: AblationConfig = AblationConfig()
+
+    @model_validator(mode='after')
+    def _check(self) -> Self:
+        if self.ablation.framework in STACKS and self.super_patch.layout:
+            raise ValueError(
+                f'Where masks are of <SEG> no patch has a role: framework '
+                f'{self.ablation.framework} goes with super_patch.layout [].'
+            )
+        return self
 
     @classmethod
     def read(cls, path: Path) -> RoseConfig:

@@ -12,6 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from rose_model.answers import AnswerForm, answer_form
+from rose_model.config import Framework
 from rose_model.records import RefinementCase
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, RoseTokenizer
 
@@ -267,6 +269,11 @@ class Prompter:
             *self._tokenizer.encode(' ' + sentence),
             self._tokenizer.special(self._template.end),
         )
+
+    def answers(self, framework: Framework) -> AnswerForm | None:
+        """How an ablation arm names what it segments in its answers; ``None`` for ROSE itself."""
+        end = self._tokenizer.special(self._template.end)
+        return answer_form(framework, self._tokenizer, end)
 
     def _ids(self, pieces: tuple[str, ...]) -> tuple[int, ...]:
         ids: list[int] = []

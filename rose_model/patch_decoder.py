@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -13,8 +13,9 @@ from torch import Tensor
 from rose_model.backends.interface import SamBackend
 from rose_model.candidates import NO_TEXT_TOWER, name_encoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
+from rose_model.config import Framework
 from rose_model.device import stage
-from rose_model.errors import InvalidRequestError, ModelOutputError
+from rose_model.errors import ConfigError, InvalidRequestError, ModelOutputError
 from rose_model.host import to_host
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
@@ -29,15 +30,18 @@ from rose_model.tokenizer import RoseTokenizer
 @dataclass(frozen=True, eq=False)
 class PatchReadings:
     """What the patches of one frame say: ``embedding`` ``[P, D]``, ``objectness`` ``[P]`` in
-    [0, 1].
+    [0, 1].  ``framework``: how they were come by; in ablation arms other than from patches alone.
     """
 
     embedding: Tensor
     objectness: Tensor
+    framework: Framework = 'decode_embed'
 
     def at(self, patches: Tensor) -> PatchReadings:
         """The readings of some patches."""
-        return PatchReadings(self.embedding[patches], self.objectness[patches])
+        return replace(
+            self, embedding=self.embedding[patches], objectness=self.objectness[patches]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +83,7 @@ class PatchDecoder:
         self._sam = sam
         self._tokenizer = tokenizer
         self._limits = config.postprocess
+        self._framework = config.ablation.framework
         self._is_stuff = (role_map(config.super_patch, config.vision.grid_size) == 'T').ravel()
         self._names = CategoryDecoder(
             rose.perception.language_model,
@@ -111,9 +116,17 @@ class PatchDecoder:
         last of the segments the name ``''``; masks go before names, for what has no name can still
         be avoided.
 
+        In ablation arms whose names are in the answer each name is ``''``.
+
         Raises:
             ModelOutputError: the score of a mask is not finite.
+            ConfigError: the model is an ablation arm that is asked otherwise.
         """
+        if readings.framework != self._framework:
+            raise ConfigError(
+                f'This model is the ablation arm {self._framework}; open it by '
+                f'rose_model.answer_segmenter.AnswerSegmenter, or rose eval.'
+            )
         start_s = time.monotonic()
         count = max(1, self._mask_pace.affordable(len(patches), deadline_s - start_s))
         kept = readings.at(patches[:count])
@@ -179,6 +192,8 @@ class PatchDecoder:
         """Name and score of each object embedding ``[N, D]``."""
         if candidates and len(embedding):
             return self._choose(embedding, candidates)
+        if self._framework != 'decode_embed':
+            return [('', 0.0)] * len(embedding)
         analyzer = self._rose.patch_analyzer
         decoded = self._names.decode(analyzer.category_embedding(embedding))
         distinct = list({tuple(row): None for row in decoded.token_ids})

@@ -13,7 +13,8 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import DynamicCache, Qwen2ForCausalLM
 
 from rose_model.backbones.lmm import Projector, VisionTower
-from rose_model.config import LanguageConfig
+from rose_model.config import LanguageConfig, RefinementInput
+from rose_model.drawn_mask import draw_mask
 from rose_model.instructions import PerceptionPrompt
 
 
@@ -23,11 +24,24 @@ class Perceived:
 
     ``object_embedding``: ``[B, P, D]``, the language model's last state, after its final norm, at
     each patch. ``response_logits``: ``[R, V]``, the logits that predict each token of the
-    responses, row after row; ``None`` without responses.
+    responses, row after row; ``None`` without responses.  ``response_states``: ``[R, D]``, the
+    states that these logits are of.
     """
 
     object_embedding: Tensor
     response_logits: Tensor | None
+    response_states: Tensor | None
+
+
+@dataclass(frozen=True, eq=False)
+class Spoken:
+    """A generated answer: ``ids`` without the end; ``states`` ``[T, D]``, which predict each of
+    them; ``probabilities`` ``[T]``, float32.
+    """
+
+    ids: list[int]
+    states: Tensor
+    probabilities: Tensor
 
 
 @dataclass(frozen=True)
@@ -50,12 +64,14 @@ class PatchPerception(nn.Module):
         projector: Projector,
         language_model: Qwen2ForCausalLM,
         config: LanguageConfig,
+        refinement: RefinementInput = 'concatenation',
     ) -> None:
         super().__init__()
         self.vision_tower = vision_tower
         self.projector = projector
         self.language_model = language_model
         self.attention = config.attention
+        self.refinement = refinement
 
     def forward(
         self,
@@ -72,6 +88,8 @@ class PatchPerception(nn.Module):
         """Projected patch features ``[B, P, D]`` of ``pixels`` ``[B, 4, L, L]``; several prompts
         may share them.
         """
+        if self.refinement != 'concatenation':
+            pixels = draw_mask(pixels, with_box=self.refinement == 'drawn_mask_and_box')
         patches: Tensor = self.projector(self.vision_tower(pixels))
         return patches
 
@@ -99,12 +117,13 @@ class PatchPerception(nn.Module):
             [h[len(r.left) : len(r.left) + count] for h, r in zip(hidden, rows, strict=True)]
         )
         if responses is None:
-            return Perceived(seen, None)
+            return Perceived(seen, None, None)
         spoken = [
             h[_prefix(r, count) - 1 :][: len(r.response)]
             for h, r in zip(hidden, rows, strict=True)
         ]
-        return Perceived(seen, self.language_model.lm_head(torch.cat(spoken)))
+        states = torch.cat(spoken)
+        return Perceived(seen, self.language_model.lm_head(states), states)
 
     def respond(
         self, patches: Tensor, prompt: PerceptionPrompt, end: int, max_new_tokens: int
@@ -113,22 +132,32 @@ class PatchPerception(nn.Module):
 
         ``patches``: ``[1, P, D]``.
         """
+        return self.speak(patches, prompt, end, max_new_tokens).ids
+
+    def speak(
+        self, patches: Tensor, prompt: PerceptionPrompt, end: int, max_new_tokens: int
+    ) -> Spoken:
+        """As ``respond``, with the states and probabilities of the tokens."""
         row = self._row(prompt, ())
         model = self.language_model.model
         cache = DynamicCache(config=self.language_model.config)
         embeds = self._embed(patches, [row])
         everything = {} if self.attention != 'prefix' else {'is_causal': False}
         ids: list[int] = []
+        states, probabilities = [embeds[0, :0]], [embeds[0, :0, 0].float()]
         for _ in range(max_new_tokens):
             output = model(
                 inputs_embeds=embeds, past_key_values=cache, use_cache=True, **everything
             )
-            token = self.language_model.lm_head(output.last_hidden_state[:, -1]).argmax(-1)
+            state = output.last_hidden_state[:, -1]
+            probability, token = self.language_model.lm_head(state).float().softmax(-1).max(-1)
             if int(token) == end:
                 break
             ids.append(int(token))
+            states.append(state)
+            probabilities.append(probability)
             embeds, everything = model.embed_tokens(token)[:, None], {}
-        return ids
+        return Spoken(ids, torch.cat(states), torch.cat(probabilities))
 
     def _row(self, prompt: PerceptionPrompt, response: Sequence[int]) -> _Row:
         if self.attention == 'causal_text_first':

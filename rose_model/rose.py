@@ -94,6 +94,7 @@ def build_rose(config: RoseConfig) -> Rose:
             projector=Projector(vision.width, language.width),
             language_model=build_language_model(language),
             config=language,
+            refinement=config.ablation.refinement,
         ),
         patch_analyzer=PatchAnalyzer(language.width, config.sam.prompt_width, config.siglip_width),
         text_tower=None if config.text is None else TextTower(config.text, config.siglip_width),

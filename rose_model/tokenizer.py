@@ -12,6 +12,9 @@ from rose_model.errors import CheckpointError
 CATEGORY_TOKEN = '<CATEGORY>'  # noqa: S105  (a token of text, not a secret)
 END_TOKEN = '<END>'  # noqa: S105
 PAD_TOKEN = '<PAD>'  # noqa: S105
+SEG_TOKEN = '<SEG>'  # noqa: S105
+REGION_TOKEN = '<REGION>'  # noqa: S105
+"""The last two are in the tokenizers of ablation arms alone."""
 
 
 class RoseTokenizer:
@@ -93,6 +96,14 @@ class RoseTokenizer:
         """The id of a special token, which is added where the tokenizer has none of that name."""
         self._tokenizer.add_special_tokens([token])
         return self.special(token)
+
+    def with_special(self, *tokens: str) -> RoseTokenizer:
+        """A tokenizer that has these special tokens, too, at its end; the ids of all others are
+        the same.
+        """
+        copy = Tokenizer.from_str(self._tokenizer.to_str())
+        copy.add_special_tokens(list(tokens))
+        return RoseTokenizer(copy)
 
     def decode(self, rows: Sequence[Sequence[int]]) -> list[str]:
         """The texts of rows of ids, without special tokens and without blanks at the ends."""

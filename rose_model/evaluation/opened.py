@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from rose_model.answer_segmenter import segmenter_class
 from rose_model.candidates import NameEncoder
 from rose_model.checkpoint import load_pretrained
 from rose_model.device import find_device, find_dtype
@@ -44,8 +45,9 @@ def open_model(
     quantise_language_model(pretrained.rose, quantise)
     own = pretrained.rose.config.patch_filter
     least = min(LEAST_OBJECTNESS, own.min_objectness)
+    opened = segmenter_class(pretrained.rose.config)
     return OpenedModel(
-        RoseSegmenter(pretrained, own),
-        RoseSegmenter(pretrained, own.model_copy(update={'min_objectness': least})),
+        opened(pretrained, own),
+        opened(pretrained, own.model_copy(update={'min_objectness': least})),
         NameEncoder(pretrained.rose.text_tower, pretrained.text_tokenizer),
     )

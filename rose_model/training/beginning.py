@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from rose_model.answers import tokens_of
 from rose_model.checkpoint import (
     TOKENIZER_FILE,
     find_folder,
@@ -20,6 +21,7 @@ from rose_model.model_card import read_base_models, write_model_card
 from rose_model.presets import PRESETS
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.arm import become_arm
 from rose_model.training.corpus import street_corpus
 from rose_model.training.recipe import Recipe
 from rose_model.training.storage import PARTIAL, flush
@@ -85,9 +87,12 @@ def _started(recipe: Recipe) -> TrainedModel:
     folder = find_folder(str(recipe.start))
     pretrained = load_pretrained(folder, torch.device('cpu'), torch.float32)
     rose = pretrained.rose.requires_grad_(True).train()
+    tokenizer = pretrained.tokenizer
+    if recipe.arm is not None:
+        tokenizer = become_arm(rose, tokenizer, recipe.arm)
     model = TrainedModel(
         rose,
-        pretrained.tokenizer,
+        tokenizer,
         pretrained.text_tokenizer,
         f'{rose.config.name}@{pretrained.weights_hash[:8]}',
         base_models=read_base_models(folder),
@@ -96,7 +101,8 @@ def _started(recipe: Recipe) -> TrainedModel:
         return model
     from rose_model.training.adapters import add_adapters
 
-    adapters = add_adapters(rose, recipe.lora, model.prompter.special_ids())
+    arm_ids = [tokenizer.special(token) for token in tokens_of(rose.config.ablation.framework)]
+    adapters = add_adapters(rose, recipe.lora, [*model.prompter.special_ids(), *arm_ids])
     return replace(model, adapters=adapters, base=pretrained.weights_hash)
 
 
@@ -110,7 +116,10 @@ def _random(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
             f'folder of them (rose init) and name it as start.'
         )
     tokenizer = _tokenizer(folder / TOKENIZER_FILE, config.language.vocabulary, world)
-    return TrainedModel(build_rose(config), tokenizer, tokenizer, 'random weights')
+    rose = build_rose(config)
+    if recipe.arm is not None:
+        tokenizer = become_arm(rose, tokenizer, recipe.arm)
+    return TrainedModel(rose, tokenizer, tokenizer, 'random weights')
 
 
 def _tokenizer(path: Path, vocabulary: int, world: World) -> RoseTokenizer:

@@ -14,13 +14,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rose_model.config import RoseConfig
+from rose_model.config import STACKS, RoseConfig
 from rose_model.data.sample import Sample
-from rose_model.instructions import PerceptionPrompt, Prompter
+from rose_model.instructions import Prompter
 from rose_model.preprocess import Views, make_views, squash_mask
+from rose_model.training.answer_targets import with_region_answer, with_stack_answer
 from rose_model.training.mask_targets import content_target, mask_targets
+from rose_model.training.question import Question
 from rose_model.training.sources import Source
-from rose_model.training.targets import Assignment, assign_patches
+from rose_model.training.targets import Assignment, assign_patches, centre_patch
 from rose_model.training.tasks import Task
 
 MIN_NEGATIVES = 64
@@ -32,39 +34,6 @@ OTHER_NAMES = 256
 """Names of the vocabulary that each example adds to the negatives of the SigLIP-space loss; of a
 smaller vocabulary all, so that the loss does not depend on how a batch is shared out.
 """
-
-
-@dataclass(frozen=True, eq=False)
-class Question:
-    """A prompt about an image, and its targets: G regions, K of them with masks.
-
-    ``mask_channel``: float ``[1, L, L]``, or ``None`` for zeros.  ``response``: ids of the answer
-    in words, or ().  ``is_selective``: it asks for some of the regions.  ``kept``: int64 ``[k]``,
-    the only patches that the language model reads, or ``None`` for all.  ``is_positive``,
-    ``is_negative``, ``may_be_hard``: bool ``[P]``; of the last the ``num_hard`` highest-scoring
-    serve as negatives, too.  ``patches``: int64 ``[G]``, one positive patch a region.  ``masked``:
-    int64 ``[K]``, indices into the regions.  ``masks``: float ``[K, M, M]`` in [0, 1], in SAM's
-    padded frame at the resolution of the mask logits.  ``names`` and ``name_ids``: of each region;
-    ``name_inputs``: the ids with blanks, as the model reads them in training.  ``noun_ids``: ids
-    of the names without their attributes.
-    """
-
-    prompt: PerceptionPrompt
-    response: tuple[int, ...]
-    is_selective: bool
-    kept: Tensor | None
-    mask_channel: Tensor | None
-    is_positive: Tensor
-    is_negative: Tensor
-    may_be_hard: Tensor
-    num_hard: int
-    patches: Tensor
-    masked: Tensor
-    masks: Tensor
-    names: tuple[str, ...]
-    name_ids: tuple[tuple[int, ...], ...]
-    name_inputs: tuple[tuple[int, ...], ...]
-    noun_ids: tuple[tuple[int, ...], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -178,9 +147,11 @@ class _Context:
 def _question(context: _Context, task: Task, rng: np.random.Generator) -> Question:
     sample, config, prompter = context.sample, context.config, context.prompter
     grid = config.vision.grid_size
+    is_stack = config.ablation.framework in STACKS
     assignment = assign_patches(sample, task.indices, config.super_patch, grid)
     owner = assignment.region_of_patch
-    found = [index for index in task.indices if index not in assignment.lost]
+    lost = () if is_stack else assignment.lost
+    found = [index for index in task.indices if index not in lost]
     is_positive = owner >= 0
     free = ~is_positive & ~assignment.void_patch
     is_negative = np.zeros(grid * grid, bool)
@@ -192,17 +163,23 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
     is_negative[rng.permutation(np.flatnonzero(free))[:count]] = True
     kept = None
     teaches_masks = task.teaches_masks and context.max_masks > 0
-    if context.kept_patches is not None and not task.response and not teaches_masks:
+    is_found_alone = not (task.response or teaches_masks or is_stack)
+    if context.kept_patches is not None and is_found_alone:
         kept = _keep(is_positive, is_negative, context.kept_patches, rng)
         is_kept = np.isin(np.arange(grid * grid), kept)
         free, is_negative = free & is_kept, is_negative & is_kept
-    patches = [int(rng.choice(np.flatnonzero(owner == index))) for index in found]
+    patches = [
+        centre_patch(sample.mask(index), grid)
+        if is_stack
+        else int(rng.choice(np.flatnonzero(owner == index)))
+        for index in found
+    ]
     is_thing = [sample.regions[index].is_thing for index in found]
     masked = _choose_masks(is_thing, context.max_masks, rng) if teaches_masks else []
     names = tuple(sample.regions[index].name for index in found)
     name_ids = tuple(prompter.name(name) for name in names)
     side = config.vision.input_size
-    return Question(
+    question = Question(
         prompt=prompter.perception(task.instruction),
         response=prompter.response(task.response) if task.response else (),
         is_selective=task.is_selective,
@@ -222,6 +199,10 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         name_inputs=tuple(_with_blanks(ids, rng) for ids in name_ids),
         noun_ids=tuple(prompter.name(sample.regions[index].noun) for index in found),
     )
+    form = prompter.answers(config.ablation.framework)
+    if form is None or kept is not None:
+        return question
+    return (with_stack_answer if is_stack else with_region_answer)(question, form)
 
 
 def _keep(

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from rose_model.training.examples import Question
+from rose_model.training.question import Question
 
 LAMBDA_BCE = 2.0
 LAMBDA_DICE = 2.0

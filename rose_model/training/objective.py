@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed, nn
+from torch.nn.utils.rnn import pad_sequence
 
 from rose_model.candidates import name_encoder
 from rose_model.category_decoder import category_loss
+from rose_model.config import STACKS
 from rose_model.instructions import Prompter
 from rose_model.preprocess import normalise_lmm, normalise_sam
 from rose_model.rose import Rose
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.composition import move_attributes
-from rose_model.training.examples import Example, Question
+from rose_model.training.examples import Example
 from rose_model.training.losses import (
     Losses,
     mask_losses,
@@ -24,6 +26,7 @@ from rose_model.training.losses import (
     response_losses,
     siglip_losses,
 )
+from rose_model.training.question import Question
 
 
 class Objective(nn.Module):
@@ -44,6 +47,8 @@ class Objective(nn.Module):
         super().__init__()
         self.rose = rose
         self._masks = masks
+        framework = rose.config.ablation.framework
+        self._is_stack, self._decodes_names = framework in STACKS, framework == 'decode_embed'
         self._category_prompt = prompter.category()
         self._encode_names = name_encoder(rose.text_tower, text_tokenizer)
 
@@ -54,19 +59,19 @@ class Objective(nn.Module):
         several waits for another's gradients.
         """
         batch = _Batch.of(examples, self.rose.device)
-        embedding, loss_response = self._perceive(batch)
-        logit = self.rose.patch_analyzer.objectness_logit(embedding).float()
-        chosen = embedding[batch.question, batch.patch]
+        embedding, loss_response, states = self._perceive(batch)
+        chosen = (states if self._is_stack else embedding)[batch.question, batch.patch]
         losses = Losses(
             loss_response=loss_response,
-            **self._objectness_terms(batch, logit),
+            **self._objectness_terms(batch, embedding),
             **self._mask_terms(batch, chosen),
             **self._name_terms(batch, chosen),
         )
         return losses.total, vars(losses)
 
-    def _perceive(self, batch: _Batch) -> tuple[Tensor, Tensor]:
-        """Object embeddings ``[Q, P, D]``, and the loss of the responses.
+    def _perceive(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Object embeddings ``[Q, P, D]``, the loss of the responses, and in the stacks of Table 3
+        the states ``[Q, T, D]`` that predict them, else zeros.
 
         Questions with a response are read apart: the others need no mask of attention.  So are
         those that keep fewer patches; the embeddings of the others are 0 then.
@@ -75,6 +80,8 @@ class Objective(nn.Module):
         patches = perception.encode(normalise_lmm(batch.pixels, batch.channel))
         count = len(batch.questions)
         embedding = patches.new_zeros(0)
+        longest = max(1, *(len(question.response) for question in batch.questions))
+        states = patches.new_zeros((count, longest, patches.shape[-1]))
         loss = patches.new_zeros(())
         for rows in _alike(batch.questions):
             index = torch.tensor(rows, device=patches.device)
@@ -92,12 +99,24 @@ class Objective(nn.Module):
                 embedding = embedding.index_copy(0, index, found)
             else:
                 embedding = embedding.index_put((index[:, None], place), found)
-            if seen.response_logits is not None:
+            if seen.response_logits is not None and seen.response_states is not None:
                 loss = batch.mean(response_losses(seen.response_logits, spoken), index)
-        return embedding, loss
+                if self._is_stack:
+                    lengths = [len(response) for response in spoken]
+                    said = pad_sequence(
+                        [*torch.split(seen.response_states, lengths)], batch_first=True
+                    )
+                    states[index, : said.shape[1]] = said.to(states.dtype)
+        return embedding, loss, states
 
-    def _objectness_terms(self, batch: _Batch, logit: Tensor) -> dict[str, Tensor]:
-        """Ranking counts where some regions are asked for: there the best patch is the answer."""
+    def _objectness_terms(self, batch: _Batch, embedding: Tensor) -> dict[str, Tensor]:
+        """Ranking counts where some regions are asked for: there the best patch is the answer.
+
+        Where masks are of tokens no patch is asked.
+        """
+        if self._is_stack:
+            return dict.fromkeys(('loss_objectness', 'loss_ranking'), embedding.new_zeros(()))
+        logit = self.rose.patch_analyzer.objectness_logit(embedding).float()
         entropy, ranking = objectness_losses(logit, batch.questions)
         every = torch.arange(len(logit), device=logit.device)
         selective = [q.is_selective and bool(q.is_positive.any()) for q in batch.questions]
@@ -132,8 +151,16 @@ class Objective(nn.Module):
         }
 
     def _name_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
-        analyzer = self.rose.patch_analyzer
-        embedding = analyzer.category_embedding(chosen)
+        return {
+            **self._decoding_terms(batch, chosen),
+            'loss_siglip': self._siglip_term(batch, chosen),
+        }
+
+    def _decoding_terms(self, batch: _Batch, chosen: Tensor) -> dict[str, Tensor]:
+        """Names from embeddings; in arms whose names are in the answer they are learned there."""
+        if not self._decodes_names:
+            return dict.fromkeys(('loss_category', 'loss_composition'), chosen.new_zeros(()))
+        embedding = self.rose.patch_analyzer.category_embedding(chosen)
         moved = move_attributes(embedding, batch.name_ids, batch.noun_ids)
         ids, inputs = list(batch.name_ids), list(batch.name_inputs)
         if moved is not None:
@@ -147,7 +174,6 @@ class Objective(nn.Module):
         return {
             'loss_category': batch.mean(category, batch.question) * batch.has_targets,
             'loss_composition': batch.mean(composition, own[: len(composition)]),
-            'loss_siglip': self._siglip_term(batch, chosen),
         }
 
     def _siglip_term(self, batch: _Batch, chosen: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from pydantic import (
     model_validator,
 )
 
+from rose_model.arms import ARMS
 from rose_model.data.formats import Format
 from rose_model.errors import ConfigError
 from rose_model.training.lora import LoraRecipe, find_lora
@@ -139,8 +140,9 @@ class Recipe(BaseModel):
 
     Either ``preset`` names the size of a model that begins with random weights, or ``start`` a
     ROSE folder or a shipped model to go on from.  ``name``: what the trained model is called, if
-    not as that.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last
-    ones.  ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
+    not as that.  ``arm``: which of the paper's ablations is trained (``rose_model/arms.py``), if
+    any.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last ones.
+    ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
     ``lora``: train adapters and what the paper trains beside them instead of everything, by the
     name of a preset (default, paper, light) or by its values; the trained model has them merged.
     ``gradient_checkpointing``: what the layers compute is computed anew on the way back instead of
@@ -152,6 +154,7 @@ class Recipe(BaseModel):
     preset: str | None = None
     start: str | None = None
     name: Annotated[str, Field(min_length=1)] | None = None
+    arm: str | None = None
     seed: Annotated[int, Field(ge=0)] = 0
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.999
     vision: StageRecipe | None = None
@@ -166,6 +169,8 @@ class Recipe(BaseModel):
     def _check(self) -> Self:
         if (self.preset is None) == (self.start is None):
             raise ValueError('Give either preset or start.')
+        if self.arm is not None and self.arm not in ARMS:
+            raise ValueError(f'No arm {self.arm!r}; the ablations have {", ".join(ARMS)}.')
         if self.words is not None and self.words.data != 'streets':
             raise ValueError('The stage words learns from streets and nothing else.')
         for name in ('vision', 'sam', 'words'):

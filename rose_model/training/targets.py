@@ -36,6 +36,12 @@ def mass_centre(mask: NDArray[np.bool_]) -> tuple[float, float]:
     return (xs.mean() + 0.5) / mask.shape[1], (ys.mean() + 0.5) / mask.shape[0]
 
 
+def centre_patch(mask: NDArray[np.bool_], grid_size: int) -> int:
+    """The patch at the mass centre of a mask that is not empty."""
+    x, y = mass_centre(mask)
+    return int(y * grid_size) * grid_size + int(x * grid_size)
+
+
 def assign_patches(
     sample: Sample, indices: tuple[int, ...], config: SuperPatchConfig, grid_size: int
 ) -> Assignment:
