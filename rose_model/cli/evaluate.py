@@ -16,7 +16,7 @@ from rich.table import Table
 
 from rose_model.errors import ConfigError
 from rose_model.evaluation.figures import Figure, Figures
-from rose_model.evaluation.opened import open_model
+from rose_model.evaluation.opened import LEAST_OBJECTNESS, open_model
 from rose_model.evaluation.report import conditions_record, figures_record
 from rose_model.evaluation.rows import CANDIDATES, NONE, TRIGGERS, row_suffix
 from rose_model.evaluation.table2 import Row, find_benchmarks, missing
@@ -84,6 +84,7 @@ def _measure_task(preset: str, task: Task, weights: dict[str, str]) -> dict[str,
         **weights,
         **figures_record(figures),
         **details,
+        'ap_min_objectness': LEAST_OBJECTNESS,
         **conditions_record(model.segmenter.config, time.monotonic() - begin),
     }
 
@@ -113,6 +114,7 @@ def _measure_table2(
             for row in rows
         ],
         'missing': missing(rows),
+        'ap_min_objectness': LEAST_OBJECTNESS,
         **conditions_record(model.segmenter.config, time.monotonic() - begin),
     }
 

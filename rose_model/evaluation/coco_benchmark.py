@@ -25,6 +25,7 @@ from rose_model.evaluation.rows import (
     ORACLE,
     SELF,
     TRIGGERS,
+    WORDS,
     SegmentsAndRefines,
     row_suffix,
 )
@@ -53,7 +54,8 @@ class CocoBenchmark:
     refinement alone: what is refined has a name.  The model is asked for the foreground instances
     (A.4).  ``coco_refine_gain_*``: gain in mean IoU of the predictions that overlap an instance,
     each with the one that it overlapped most before; ``coco_refine_harm_*``: share of the changed
-    masks that got worse.  ``sure``: from this objectness on the model refines by itself.
+    masks that got worse; ``coco_names_unmapped``: share of the answers whose name is of no class.
+    ``sure``: from this objectness on the model refines by itself.
     """
 
     def __init__(
@@ -89,6 +91,8 @@ class CocoBenchmark:
                 self._named[trigger, rule].add(frame.number, size, segments, classes)
             self._agnostic[trigger].add(frame.number, size, segments, [0] * len(segments))
         self._count_gains(found, refined, instances)
+        strangers = [self._rules[WORDS](item.category) < 0 for item in found.segments]
+        self._tally.add_items({'coco_names_unmapped': strangers})
         if self._has_candidates:
             self._choose(found, frame.number)
 
