@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from rose_model.answers import SpokenName
+from rose_model.backends.interface import SamBackend
 from rose_model.category_decoder import printable_name
 from rose_model.checkpoint import Pretrained
 from rose_model.config import STACKS, PatchFilterConfig, RoseConfig
@@ -83,9 +84,16 @@ class AnswerSegmenter(RoseSegmenter):
     name and its ``<SEG>`` were said.
     """
 
-    def __init__(self, pretrained: Pretrained, patch_filter: PatchFilterConfig) -> None:
-        # No neighbours among tokens: a peak would be one of places that mean nothing.
-        super().__init__(pretrained, patch_filter.model_copy(update={'select': 'top'}))
+    def __init__(
+        self,
+        pretrained: Pretrained,
+        patch_filter: PatchFilterConfig,
+        sam: SamBackend | None = None,
+    ) -> None:
+        if pretrained.rose.config.ablation.framework in STACKS:
+            # Tokens have no neighbours: a peak would be one of places that mean nothing.
+            patch_filter = patch_filter.model_copy(update={'select': 'top'})
+        super().__init__(pretrained, patch_filter, sam)
         self._framework = self.config.ablation.framework
         self._end = self._prompter.category().end
         form = self._prompter.answers(self._framework)
@@ -93,7 +101,7 @@ class AnswerSegmenter(RoseSegmenter):
             raise ConfigError('This model is ROSE itself; open it by RoseSegmenter.')
         self._form = form
         self._decoder = AnswerDecoder(
-            pretrained.rose, pretrained.tokenizer, pretrained.text_tokenizer
+            self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer
         )
 
     def _perceive(

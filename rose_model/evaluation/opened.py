@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rose_model.answer_segmenter import segmenter_class
-from rose_model.candidates import NameEncoder
+from rose_model.candidates import NameEncoder, name_encoder
 from rose_model.checkpoint import load_pretrained
 from rose_model.device import find_device, find_dtype
 from rose_model.quantise import check_quantisation, quantise_language_model
@@ -49,5 +49,5 @@ def open_model(
     return OpenedModel(
         opened(pretrained, own),
         opened(pretrained, own.model_copy(update={'min_objectness': least})),
-        NameEncoder(pretrained.rose.text_tower, pretrained.text_tokenizer),
+        name_encoder(pretrained.rose.text_tower, pretrained.text_tokenizer),
     )
