@@ -42,7 +42,8 @@ def test_for_the_track_the_label_stays_with_the_object(bench):
     assert answer.success, answer.message
     assert 'stays with the object' in answer.message
     assert bench.ask('tram').success  # for a frame alone nothing stays
-    later = bench.add_frame(STAMP_NS + 1, bench.model_frame)
+    ordered = bench.model_frame.with_segments(bench.model_frame.segments)
+    later = bench.add_frame(STAMP_NS + 1, ordered)
     assert [(s.id, s.category) for s in later.segmentation.segments] == [
         ('2', 'road'),
         ('1', 'bus'),
