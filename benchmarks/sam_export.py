@@ -8,6 +8,7 @@ about 10 GB of memory, and 5 GB in the folder for temporary files.
 from __future__ import annotations
 
 import argparse
+import logging
 import resource
 import tempfile
 import time
@@ -20,11 +21,11 @@ import torch
 from benchmarks.figures import Figure, Section, report
 from benchmarks.random_weights import randomised
 from rose_model.backbones.sam import Sam
-from rose_model.backends.exported import Precision
 from rose_model.checkpoint import SamWeights
-from rose_model.cli.progress import progress_lines
 from rose_model.export.folder import export_sam
+from rose_model.precision import Precision
 from rose_model.presets import rose_7b
+from rose_model.progress import heard_by
 
 
 def measure(precision: Precision) -> Section:
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--precision', choices=get_args(Precision), default='fp32')
     precision = parser.parse_args().precision
-    with progress_lines():
+    with heard_by(logging.StreamHandler()):
         section = measure(precision)
     report('sam_export', {f'ViT-H, {precision}': section})
 

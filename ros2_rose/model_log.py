@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Protocol
 
 from ros2_rose.one_line import one_line
@@ -21,29 +20,18 @@ class Logger(Protocol):
         """Log what calls for a look."""
 
 
-@contextmanager
-def forwarded(logger: Logger, tell: Callable[[str], None]) -> Iterator[None]:
-    """While it lasts, what ``rose_model`` logs in this thread comes out here, and ``tell`` hears
-    it, too.
+class ModelLog(logging.Handler):
+    """What is logged in the thread that makes it comes out at ``logger``, and ``tell`` hears it,
+    too.
     """
-    source, handler = logging.getLogger('rose_model'), _Forward(logger, tell)
-    level = source.level
-    source.setLevel(logging.INFO)
-    source.addHandler(handler)
-    try:
-        yield
-    finally:
-        source.removeHandler(handler)
-        source.setLevel(level)
 
-
-class _Forward(logging.Handler):
     def __init__(self, logger: Logger, tell: Callable[[str], None]) -> None:
         super().__init__(logging.INFO)
         self._logger, self._tell = logger, tell
         self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
+        """Pass on what is of that thread."""
         if record.thread != self._thread:
             return
         text = one_line(record.getMessage())

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from ros2_rose.camera_inbox import CameraInbox, Frame
 from ros2_rose.device_faults import is_device_lost, is_out_of_memory
-from ros2_rose.model_log import forwarded
+from ros2_rose.model_log import ModelLog
 from ros2_rose.one_line import one_line
 from ros2_rose.resources import give_memory_back
 from rose_model.errors import ModelOutputError
+from rose_model.progress import heard_by
 from rose_model.records import FrameContext, PointHint, Refinement, RefineTarget, Segmentation
 
 MAX_WAITING_JOBS = 4
@@ -217,7 +218,7 @@ class ModelWorker:
         if self._must_stop:
             return None
         try:
-            with forwarded(self._logger, self._note):
+            with heard_by(ModelLog(self._logger, self._note)):
                 segmenter = self._load()
         except Exception as error:  # any library below may fail in its own way
             self._failure = _told(error)

@@ -37,6 +37,9 @@ class AnswerReadings(PatchReadings):
 class AnswerDecoder(PatchDecoder):
     """A patch decoder that gives the segments the names of the answer."""
 
+    def prepare(self, most: int) -> None:
+        """Nothing: no names are decoded from patches."""
+
     def decode(
         self,
         readings: PatchReadings,
@@ -84,6 +87,8 @@ class AnswerSegmenter(RoseSegmenter):
     name and its ``<SEG>`` were said.
     """
 
+    decoder_class = AnswerDecoder
+
     def __init__(
         self,
         pretrained: Pretrained,
@@ -100,9 +105,6 @@ class AnswerSegmenter(RoseSegmenter):
         if form is None:
             raise ConfigError('This model is ROSE itself; open it by RoseSegmenter.')
         self._form = form
-        self._decoder = AnswerDecoder(
-            self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer
-        )
 
     def _perceive(
         self, context: FrameContext, instruction: str, mask: Tensor | None

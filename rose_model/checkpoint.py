@@ -17,6 +17,7 @@ from torch import Tensor
 from rose_model.backbones.sam import Sam
 from rose_model.config import RoseConfig
 from rose_model.errors import CheckpointError, ConfigError
+from rose_model.precision import cast
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.weights_header import read_header
@@ -83,6 +84,16 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
+def read_config(model: str | Path) -> RoseConfig:
+    """The configuration of a ROSE folder; nothing else in it is read.
+
+    Raises:
+        CheckpointError: there is no such folder, or one of its files is missing.
+        ConfigError: the configuration is not valid.
+    """
+    return RoseConfig.read(find_folder(model) / CONFIG_FILE)
+
+
 def check_folder(model: str | Path) -> RoseConfig:
     """Read all of a ROSE folder but the values of its weights: configuration, tokenizer, names and
     shapes.
@@ -91,8 +102,7 @@ def check_folder(model: str | Path) -> RoseConfig:
         CheckpointError: a file is missing, damaged, or does not fit the configuration.
         ConfigError: the configuration is not valid.
     """
-    folder = find_folder(model)
-    config = RoseConfig.read(folder / CONFIG_FILE)
+    folder, config = find_folder(model), read_config(model)
     vocabularies = [(TOKENIZER_FILE, config.language.vocabulary)]
     if config.text is not None:
         vocabularies.append((config.text.tokenizer, config.text.vocabulary))
@@ -128,7 +138,7 @@ def load_pretrained(model: str | Path, device: torch.device, dtype: torch.dtype)
     rose.load_state_dict(state, strict=False)  # names and shapes have been compared above
     rose.requires_grad_(False).eval()
     return Pretrained(
-        rose.cast(dtype).to(device),
+        cast(rose, dtype).to(device),
         RoseTokenizer.load(folder / TOKENIZER_FILE),
         None if config.text is None else RoseTokenizer.load(folder / config.text.tokenizer),
         weights_sha256(folder),

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
 from rose_model.errors import ConfigError
+from rose_model.precision import DTYPES
 from rose_model.rose import Rose
-
-Precision = Literal['auto', 'bf16', 'fp16', 'fp32']
-_DTYPES = {'bf16': torch.bfloat16, 'fp16': torch.float16, 'fp32': torch.float32}
 
 
 def find_device(device: str) -> torch.device:
@@ -42,15 +39,15 @@ def find_dtype(precision: str, device: torch.device) -> torch.dtype:
     Raises:
         ConfigError: there is no such precision, or not on this device.
     """
-    if precision not in get_args(Precision):
+    dtypes: dict[str, torch.dtype] = dict(DTYPES.items())
+    dtypes['auto'] = torch.bfloat16 if device.type == 'cuda' else torch.float32
+    if precision not in dtypes:
         raise ConfigError(
-            f'precision must be one of {", ".join(get_args(Precision))}, got {precision!r}.'
+            f'precision must be one of {", ".join(sorted(dtypes))}, got {precision!r}.'
         )
-    if precision == 'auto':
-        return torch.bfloat16 if device.type == 'cuda' else torch.float32
     if precision == 'fp16' and device.type == 'cpu':
         raise ConfigError('precision fp16 is for GPUs; use bf16 or fp32 on a CPU.')
-    return _DTYPES[precision]
+    return dtypes[precision]
 
 
 def refuse_eager_half(rose: Rose) -> None:

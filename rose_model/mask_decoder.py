@@ -9,13 +9,6 @@ from torch import Tensor
 
 from rose_model.backends.interface import SamBackend
 
-CHUNK = 32
-"""Prompts that SAM is given at once, and the most that an exported graph takes.
-
-In a graph each has its upscaled features in memory, 8 MiB in fp32 at full size.  PyTorch cuts
-further (``working_set``).
-"""
-
 
 @dataclass(frozen=True, eq=False)
 class LowResolutionMasks:
@@ -35,7 +28,5 @@ def decode_masks(
         side = 4 * image_embeddings.shape[-1]
         empty = torch.zeros(0, side, side, device=mask_embedding.device)
         return LowResolutionMasks(empty, empty[:, 0, 0])
-    decoded = [sam.decode(chunk, image_embeddings) for chunk in torch.split(mask_embedding, CHUNK)]
-    logits = torch.cat([logits.float() for logits, _ in decoded])
-    scores = torch.cat([scores.float() for _, scores in decoded])
-    return LowResolutionMasks(logits, scores.clamp(0, 1))
+    logits, scores = sam.decode(mask_embedding, image_embeddings)
+    return LowResolutionMasks(logits.float(), scores.float().clamp(0, 1))

@@ -138,28 +138,7 @@ class PatchDecoder:
         names = self._name(kept.embedding[named], tuple(candidates))
         self._name_pace.add(to_name, time.monotonic() - middle_s)
         unnamed = len(masks.rows) - len(names)
-        columns = zip(
-            masks.patches.tolist(),
-            masks.objectness.tolist(),
-            masks.scores.tolist(),
-            masks.crops,
-            [*names, *unnamed * [('', 0.0)]],
-            strict=True,
-        )
-        segments = tuple(
-            Segment(
-                id='',
-                category=category,
-                category_score=category_score,
-                objectness=objectness,
-                mask_score=mask_score,
-                is_thing=not self._is_stuff[patch],
-                box_xyxy=crop.box_xyxy,
-                mask=crop.mask,
-                patch=patch,
-            )
-            for patch, objectness, mask_score, crop, (category, category_score) in columns
-        )
+        segments = self._segments(masks, [*names, *unnamed * [('', 0.0)]])
         return DecodedPatches(segments, max(0, len(patches) - count), unnamed)
 
     def _mask(
@@ -187,6 +166,31 @@ class PatchDecoder:
         )
         rows = unique[list(cropped)]
         return _Masks(rows, numbers[rows], objectness[rows], scores[rows], list(cropped.values()))
+
+    def _segments(self, masks: _Masks, names: Sequence[tuple[str, float]]) -> tuple[Segment, ...]:
+        """What is left of the patches, each with its name and the score of that."""
+        columns = zip(
+            masks.patches.tolist(),
+            masks.objectness.tolist(),
+            masks.scores.tolist(),
+            masks.crops,
+            names,
+            strict=True,
+        )
+        return tuple(
+            Segment(
+                id='',
+                category=category,
+                category_score=category_score,
+                objectness=objectness,
+                mask_score=mask_score,
+                is_thing=not self._is_stuff[patch],
+                box_xyxy=crop.box_xyxy,
+                mask=crop.mask,
+                patch=patch,
+            )
+            for patch, objectness, mask_score, crop, (category, category_score) in columns
+        )
 
     def _name(self, embedding: Tensor, candidates: tuple[str, ...]) -> list[tuple[str, float]]:
         """Name and score of each object embedding ``[N, D]``."""

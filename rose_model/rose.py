@@ -59,16 +59,6 @@ class Rose(nn.Module):
         """The model's floating-point type."""
         return self.patch_analyzer.category_norm.weight.dtype
 
-    def cast(self, dtype: torch.dtype) -> Rose:
-        """Itself, its weights in ``dtype``.
-
-        Unlike ``to(dtype)`` it leaves the tables as they are that positions are computed from: in
-        half precision the angle of token 2,000 would be wrong by up to 2.3 radians.
-        """
-        for parameter in self.parameters():
-            parameter.data = parameter.data.to(dtype)
-        return self
-
     def count_parameters(self) -> ParameterCount:
         """Parameters by part, in the division that the publishers use."""
         lmm = self.perception.language_model

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -18,7 +19,7 @@ from rose_model.backends.opening import BackendChoice
 from rose_model.backends.torch import TorchSam
 from rose_model.candidates import NO_TEXT_TOWER, check_candidates
 from rose_model.category_decoder import printable
-from rose_model.checkpoint import Pretrained, check_folder, load_pretrained
+from rose_model.checkpoint import Pretrained, load_pretrained, read_config
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.device import SideStream, find_device, find_dtype, refuse_eager_half, stage
@@ -65,6 +66,8 @@ class RoseSegmenter:
     ``sam`` carries SAM out; without one the model's own does.
     """
 
+    decoder_class: ClassVar[type[PatchDecoder]] = PatchDecoder
+
     def __init__(
         self,
         pretrained: Pretrained,
@@ -81,7 +84,7 @@ class RoseSegmenter:
         self._patch_filter = patch_filter
         self._roles = role_map(self.config.super_patch, self.config.vision.grid_size)
         self._prompter = Prompter(self._tokenizer, self.config.category.template)
-        self._decoder = PatchDecoder(
+        self._decoder = self.decoder_class(
             self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer
         )
         self._decoder.prepare(patch_filter.max_segments)
@@ -122,7 +125,7 @@ class RoseSegmenter:
         place = find_device(device)
         dtype = find_dtype(precision, place)
         check_quantisation(quantise, dtype)
-        choice.check(check_folder(model).sam)  # before the long work
+        choice.check(read_config(model).sam)  # before the long work
         pretrained = load_pretrained(model, place, dtype)
         quantise_language_model(pretrained.rose, quantise)
         config = pretrained.rose.config

@@ -19,6 +19,7 @@ from rose_model.data.streets import render_scene
 from rose_model.device import stage
 from rose_model.instructions import ALL_REGIONS, CategoryPrompt, PerceptionPrompt, Prompter
 from rose_model.mask_decoder import decode_masks
+from rose_model.precision import cast
 from rose_model.preprocess import make_views, normalise_lmm, normalise_sam
 from rose_model.rose import Rose
 
@@ -61,12 +62,12 @@ def precision_of_random_weights(subject: Subject, _timer: Timer) -> Iterator[Rea
         subject.config.category.max_new_tokens,
     )
     try:
-        reference = read_out(rose.cast(torch.float32), prompts, subject.image)
+        reference = read_out(cast(rose, torch.float32), prompts, subject.image)
         for name, dtype in HALF.items():
-            found = read_out(rose.cast(dtype), prompts, subject.image, reference.patches)
+            found = read_out(cast(rose, dtype), prompts, subject.image, reference.patches)
             yield from _compared(name, [(reference, found)])
     finally:
-        rose.cast(usual)
+        cast(rose, usual)
 
 
 def precision_of_nano(subject: Subject, _timer: Timer) -> Iterator[Reading]:

@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 
 import torch
-from segment_anything.modeling import ImageEncoderViT
 from segment_anything.modeling.image_encoder import Attention, get_rel_pos
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.functional import one_hot, pad, scaled_dot_product_attention
 
 from benchmarks.accelerator.bounds import stage_bounds_ms
@@ -16,7 +15,7 @@ from benchmarks.accelerator.inputs import make_inputs
 from benchmarks.accelerator.reading import Reading
 from benchmarks.accelerator.subject import Subject
 from benchmarks.accelerator.timer import Timer
-from rose_model.config import SamConfig
+from benchmarks.reference_sam import reference_sam
 
 ROUNDS = 20
 _MULTIPLE = 8
@@ -29,7 +28,7 @@ def encoder_three_ways(subject: Subject, timer: Timer) -> Iterator[Reading]:
     """
     pixels = make_inputs(subject).sam_pixels
     bound_ms = sum(stage_bounds_ms(subject)['SAM encoder'])
-    encoder = reference_encoder(subject)
+    encoder = reference_sam(subject.rose.sam).image_encoder
     expected = encoder(pixels)
     yield _measured('reference, eager attention', encoder, pixels, expected, timer, bound_ms)
     for name, attend in {'SDPA with a bias': with_bias, 'augmented queries': augmented}.items():
@@ -63,29 +62,6 @@ def _measured(
     times = timer.on_device(lambda: encode(pixels), ROUNDS)
     error = float((encode(pixels).float() - expected.float()).norm() / expected.float().norm())
     return Reading.of(name, times, bound_ms, note=f'relative distance from the first {error:.1e}')
-
-
-def reference_encoder(subject: Subject) -> ImageEncoderViT:
-    """segment_anything's encoder with the weights of the model, which are not copied."""
-    config: SamConfig = subject.config.sam
-    with torch.device('meta'):
-        encoder = ImageEncoderViT(
-            img_size=config.input_size,
-            patch_size=config.patch_size,
-            embed_dim=config.width,
-            depth=config.layers,
-            num_heads=config.heads,
-            mlp_ratio=4,
-            out_chans=config.prompt_width,
-            qkv_bias=True,
-            norm_layer=partial(nn.LayerNorm, eps=1e-6),
-            use_rel_pos=config.relative_positions,
-            window_size=config.window,
-            global_attn_indexes=config.global_layers,
-        )
-    state = subject.rose.sam.image_encoder.state_dict()
-    encoder.load_state_dict(state, assign=True)
-    return encoder.requires_grad_(False).eval()
 
 
 def with_bias(attention: Attention, x: Tensor) -> Tensor:

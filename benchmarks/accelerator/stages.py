@@ -17,6 +17,7 @@ from benchmarks.accelerator.subject import KEPT, OBJECTS, Subject
 from benchmarks.accelerator.timer import Timer
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.mask_decoder import decode_masks
+from rose_model.precision import cast
 from rose_model.preprocess import make_views
 
 ROUNDS = 50
@@ -66,10 +67,10 @@ def stage_table_fp16(subject: Subject, timer: Timer) -> Iterator[Reading]:
     """The same in fp16."""
     usual = subject.rose.dtype
     try:
-        subject.rose.cast(torch.float16)
+        cast(subject.rose, torch.float16)
         yield from stage_table(subject, timer)
     finally:
-        subject.rose.cast(usual)
+        cast(subject.rose, usual)
 
 
 def _stages(subject: Subject, inputs: Inputs) -> list[Stage]:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from rose_model.config import SamConfig
 from rose_model.errors import CheckpointError
+from rose_model.precision import DTYPES, Precision
 
 RECORD_FILE = 'export.json'
 GRAPHS = ('encoder', 'decoder')
@@ -25,13 +26,6 @@ FILES = tuple(f'{graph}.onnx{suffix}' for graph in GRAPHS for suffix in ('', '.d
 # The names of the graphs' inputs and outputs.
 PIXELS, EMBEDDINGS = 'pixels', 'image_embeddings'
 PROMPTS, LOGITS, SCORES = 'mask_embedding', 'logits', 'scores'
-
-Precision = Literal['fp32', 'bf16', 'fp16']
-DTYPES: dict[Precision, torch.dtype] = {
-    'fp32': torch.float32,
-    'bf16': torch.bfloat16,
-    'fp16': torch.float16,
-}
 
 PROMPTS_AT_ONCE = 32
 """A call of the decoder takes up to so many: SAM's upscaled features take 8 MB each in fp32 at

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from rose_model.backends.exported import GRAPHS, Precision, read_export
+from rose_model.backends.exported import GRAPHS, read_export
 from rose_model.backends.opening import engine_maker
 from rose_model.backends.tensorrt_api import import_tensorrt
 from rose_model.checkpoint import check_folder, find_folder, load_sam, weights_sha256
-from rose_model.cli.progress import progress_lines
 from rose_model.cli.segment import ModelOption
 from rose_model.device import find_device
+from rose_model.precision import Precision
+from rose_model.progress import heard_by
 
 DeviceOption = Annotated[str, typer.Option('--device', help='auto, cpu, cuda or cuda:N.')]
 EngineCacheOption = Annotated[
@@ -37,7 +39,7 @@ def export(
     engine_cache: EngineCacheOption = None,
 ) -> None:
     """Write the encoder and the decoder of SAM to OUT: ONNX graphs, held against PyTorch."""
-    with progress_lines():
+    with heard_by(logging.StreamHandler()):
         if engine:
             import_tensorrt()  # before the long work
         if engine and out.exists():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 
 import typer
@@ -9,11 +10,11 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rose_model.backends.exported import DTYPES, Precision
 from rose_model.cli.export import DeviceOption, EngineCacheOption
-from rose_model.cli.progress import progress_lines
 from rose_model.cli.segment import ModelOption
 from rose_model.device import find_device
+from rose_model.precision import DTYPES, Precision
+from rose_model.progress import heard_by
 
 
 def selfcheck(
@@ -41,7 +42,7 @@ def selfcheck(
     for heading in headings:
         table.add_column(heading, justify='right')
     table.add_column('remark', overflow='fold')
-    with progress_lines():
+    with heard_by(logging.StreamHandler()):
         check = SelfCheck(model, place, engine_cache)
         for found in check.readings([precision] if precision else list(DTYPES)):
             if isinstance(found, Missing):

@@ -14,7 +14,6 @@ from torch import Tensor
 
 from rose_model.backbones.sam import Sam
 from rose_model.backends.exported import (
-    DTYPES,
     EMBEDDINGS,
     FILES,
     PIXELS,
@@ -23,7 +22,6 @@ from rose_model.backends.exported import (
     ExportedSam,
     ExportRecord,
     FileRecord,
-    Precision,
 )
 from rose_model.checkpoint import SamWeights
 from rose_model.config import SamConfig
@@ -33,6 +31,7 @@ from rose_model.export.graph_rules import check_graph
 from rose_model.export.onnx import trace_decoder, trace_encoder, write_graph
 from rose_model.export.parity import Parity, check_parity
 from rose_model.export.ranges import check_range
+from rose_model.precision import DTYPES, Precision, cast
 from rose_model.preprocess import normalise_sam
 
 _PROMPTS = 7  # that the numbers of the decoder are looked at with
@@ -105,13 +104,6 @@ def _write_half(sam: Sam, folder: Path, pixels: Tensor, precision: Precision) ->
             check_range(traced, inputs)
         write_graph(traced, folder / f'{graph}.onnx')
         check_graph(folder / f'{graph}.onnx', precision)
-
-
-def cast(sam: Sam, dtype: torch.dtype) -> Sam:
-    """Itself, its weights in ``dtype``, but not the table that positions are computed from."""
-    for parameter in sam.parameters():
-        parameter.data = parameter.data.to(dtype)
-    return sam
 
 
 @contextmanager

@@ -15,8 +15,8 @@ import onnx
 import onnx_ir as ir
 from onnx_ir import DataType, Value
 
-from rose_model.backends.exported import Precision
 from rose_model.errors import BackendError
+from rose_model.precision import Precision
 
 OPSET = 18
 """The exporter's own; TensorRT 10.3 reads it."""

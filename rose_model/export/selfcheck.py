@@ -12,7 +12,7 @@ from statistics import mean, median
 
 import torch
 
-from rose_model.backends.exported import DTYPES, Precision, read_export
+from rose_model.backends.exported import read_export
 from rose_model.backends.interface import BackendName, SamBackend
 from rose_model.backends.onnxruntime import OnnxRuntimeSam
 from rose_model.backends.opening import engine_maker
@@ -23,9 +23,10 @@ from rose_model.checkpoint import load_pretrained, load_sam
 from rose_model.data.defective_masks import mask_iou
 from rose_model.data.streets import render_scene
 from rose_model.errors import BackendError, ConfigError
-from rose_model.export.folder import cast, example_pixels, export_sam
+from rose_model.export.folder import example_pixels, export_sam
 from rose_model.export.parity import largest_difference
 from rose_model.mask_decoder import decode_masks
+from rose_model.precision import DTYPES, Precision, cast
 from rose_model.records import Segment, Segmentation
 from rose_model.segmenter import RoseSegmenter
 

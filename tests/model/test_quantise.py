@@ -13,6 +13,7 @@ from rose_model import RoseSegmenter
 from rose_model.checkpoint import load_pretrained
 from rose_model.data.streets import render_scene
 from rose_model.errors import ConfigError
+from rose_model.precision import cast
 from rose_model.quantise import check_quantisation, quantise_language_model
 from rose_model.rose import Rose
 
@@ -90,7 +91,7 @@ def test_int4_wants_bf16() -> None:
 
 def test_int4_refuses_widths_that_it_would_leave_out(rose: Rose) -> None:
     with pytest.raises(ConfigError, match=r"q_proj has 32 inputs; use quantise 'int8'"):
-        quantise_language_model(rose.cast(torch.bfloat16), 'int4')
+        quantise_language_model(cast(rose, torch.bfloat16), 'int4')
 
 
 def test_without_torchao_the_error_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,15 +9,15 @@ import pytest
 import torch
 
 from rose_model.backbones.sam import Sam
-from rose_model.backends.exported import DTYPES
 from rose_model.config import RoseConfig, SamConfig
 from rose_model.errors import BackendError
 from rose_model.export import parity
-from rose_model.export.folder import cast, example_pixels
+from rose_model.export.folder import example_pixels
 from rose_model.export.graph_rules import breaches
 from rose_model.export.onnx import trace_decoder, trace_encoder, write_graph
 from rose_model.export.parity import TOLERANCE, check_parity, largest_difference
 from rose_model.export.ranges import LIMIT, check_range, largest_value
+from rose_model.precision import DTYPES, cast
 from rose_model.presets import rose_7b
 
 

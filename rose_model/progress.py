@@ -1,4 +1,4 @@
-"""What long work says of itself, as lines on the standard error output."""
+"""What long work says of itself: who wants to hear it."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_lines() -> Iterator[None]:
-    """While it lasts, what ``rose_model`` logs can be read by whoever ran the command."""
-    source, handler = logging.getLogger('rose_model'), logging.StreamHandler()
+def heard_by(handler: logging.Handler) -> Iterator[None]:
+    """While it lasts, what ``rose_model`` logs as information or more goes to ``handler``, too."""
+    source = logging.getLogger('rose_model')
     level = source.level
     source.setLevel(logging.INFO)
     source.addHandler(handler)
