@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from rose_model.data.sample import box_in_shares
 from rose_model.errors import RefinementError
+from rose_model.evaluation.correction import TARGETS
 from rose_model.evaluation.frames import Refines
 from rose_model.evaluation.protocol import ClassFault, faulty_classes
 from rose_model.evaluation.semantic import ClassOf, confusion_matrix
 from rose_model.evaluation.single import segment_of_mask
 from rose_model.evaluation.stacking import ClassStack
 from rose_model.instructions import REFINEMENTS, with_box
-from rose_model.records import RefinementCase, RefineTarget, Segment, Segmentation
+from rose_model.records import RefinementCase, Segment, Segmentation
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,9 +78,11 @@ def _ask(
         return None
     name = image.names[fault.taken_for]
     segment = segment_of_mask(given, name, frame.context.geometry.grid_size)
-    target = RefineTarget.MASK if fault.case is RefinementCase.MASK else RefineTarget.BOTH
     answer = segmenter.refine(
-        replace(frame, segments=(segment,)), text, segment_id=segment.id, target=target
+        replace(frame, segments=(segment,)),
+        text,
+        segment_id=segment.id,
+        target=TARGETS[fault.case],
     )
     return answer.changed[0]
 

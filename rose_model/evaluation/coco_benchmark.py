@@ -14,8 +14,8 @@ from pycocotools import mask as coco_mask
 from rose_model.candidates import NameEncoder
 from rose_model.data.coco_masks import encode_mask
 from rose_model.data.sample import box_in_shares
-from rose_model.errors import RefinementError
 from rose_model.evaluation.coco_ap import CocoAp, CocoTruth, TrueInstance
+from rose_model.evaluation.correction import corrected
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
 from rose_model.evaluation.protocol import faulty_predictions
@@ -31,7 +31,7 @@ from rose_model.evaluation.rows import (
 )
 from rose_model.evaluation.vocabulary import Vocabulary
 from rose_model.instructions import FOREGROUND, REFINEMENTS, with_box
-from rose_model.records import RefinementCase, RefineTarget, Segment, Segmentation
+from rose_model.records import Segment, Segmentation
 
 _DRAWS = 6
 
@@ -169,12 +169,7 @@ def oracle_refine_instances(
         segment, instance = segments[fault.row], instances[match.index[fault.row]]
         sentence = str(rng.choice(REFINEMENTS[fault.case])).format(category=segment.category)
         text = with_box(sentence, box_in_shares(instance.mask))
-        target = RefineTarget.MASK if fault.case is RefinementCase.MASK else RefineTarget.BOTH
-        try:
-            answer = segmenter.refine(current, text, segment_id=segment.id, target=target)
-        except RefinementError:
-            continue
-        current = answer.segmentation
+        current = corrected(segmenter, current, segment.id, text, fault.case)
     return current
 
 

@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 
 from rose_model.data.refer import References, ReferringExample
 from rose_model.data.sample import box_in_shares
-from rose_model.errors import DataError, RefinementError
+from rose_model.errors import DataError
+from rose_model.evaluation.correction import corrected
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Refines
 from rose_model.evaluation.rows import NONE, ORACLE, SELF, TRIGGERS, RefersAndRefines, row_suffix
 from rose_model.instructions import REFINEMENTS, with_box
-from rose_model.records import FrameContext, RefinementCase, RefineTarget, Segmentation
+from rose_model.records import FrameContext, RefinementCase, Segmentation
 
 _DRAWS = 8
 _PRECISIONS = (0.5, 0.6, 0.7, 0.8, 0.9)
@@ -197,16 +198,8 @@ def oracle_refine_referred(
         return found
     words = sentence.removeprefix('the ')
     text = str(rng.choice(REFINEMENTS[RefinementCase.MASK])).format(category=words)
-    try:
-        answer = segmenter.refine(
-            found,
-            with_box(text, box_in_shares(truth)),
-            segment_id=found.segments[0].id,
-            target=RefineTarget.MASK,
-        )
-    except RefinementError:
-        return found
-    return answer.segmentation
+    with_truth = with_box(text, box_in_shares(truth))
+    return corrected(segmenter, found, found.segments[0].id, with_truth, RefinementCase.MASK)
 
 
 def union_mask(segmentation: Segmentation) -> NDArray[np.bool_]:

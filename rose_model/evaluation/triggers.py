@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_model.errors import RefinementError
+from rose_model.evaluation.correction import corrected
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
 from rose_model.evaluation.instance import InstanceAp
@@ -16,7 +16,7 @@ from rose_model.evaluation.matching import iou_matrix
 from rose_model.evaluation.protocol import faulty_predictions
 from rose_model.evaluation.rows import NONE, ORACLE, SELF, TRIGGERS
 from rose_model.instructions import REFINEMENTS
-from rose_model.records import RefinementCase, RefineTarget, Segment, Segmentation
+from rose_model.records import Segment, Segmentation
 
 _DRAWS = 3
 
@@ -86,13 +86,8 @@ def oracle_refine(segmenter: Refines, frame: Frame) -> Segmentation:
     current = frame.segmentation
     for fault in faulty_predictions(iou, [thing.objectness for thing in things], is_right):
         segment = things[fault.row]
-        target = RefineTarget.MASK if fault.case is RefinementCase.MASK else RefineTarget.BOTH
         text = str(rng.choice(REFINEMENTS[fault.case])).format(category=segment.category)
-        try:
-            answer = segmenter.refine(current, text, segment_id=segment.id, target=target)
-        except RefinementError:
-            continue
-        current = answer.segmentation
+        current = corrected(segmenter, current, segment.id, text, fault.case)
     return current
 
 
