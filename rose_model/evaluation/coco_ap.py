@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -111,44 +111,43 @@ def _record(
 class CocoAp:
     """AP of one set of answers; the score of a detection is its objectness (paper, Sec. 4.2).
 
-    An answer whose name stands for no class is nothing that COCO could be told, and is left out.
+    Each answer may have a class by each of several rules; what has none by a rule is nothing that
+    COCO could be told, and is left out there.
     """
 
     def __init__(self, truth: CocoTruth) -> None:
         self._truth = truth
-        self._detections: list[dict[str, Any]] = []
         self._images: list[int] = []
+        # Without boxes: COCOeval would take a detection's size from them.
+        self._detections: list[dict[str, Any]] = []
+        self._classes: dict[str, list[int]] = {}
 
     def add(
         self,
         image: int,
         size: tuple[int, int],
         segments: Sequence[Segment],
-        classes: Sequence[int],
+        classes: Mapping[str, Sequence[int]],
     ) -> None:
-        """The segments of an image of ``size = (H, W)``, and the number of the class of each; a
-        negative one for none.
+        """The segments of an image of ``size = (H, W)``, and by each rule the numbers of their
+        classes, negative ones for none; the rules are the same for every image.
         """
         self._images.append(image)
-        for segment, number in zip(segments, classes, strict=True):
-            if number >= 0:
-                # Without a box: COCOeval would take a detection's size from it.
-                self._detections.append(
-                    {
-                        'image_id': image,
-                        'category_id': self._truth.category_ids[number],
-                        'segmentation': encode_mask(segment.full_mask(size)),
-                        'score': segment.objectness,
-                    }
-                )
+        for segment in segments:
+            coded = encode_mask(segment.full_mask(size))
+            self._detections.append(
+                {'image_id': image, 'segmentation': coded, 'score': segment.objectness}
+            )
+        for rule, numbers in classes.items():
+            self._classes.setdefault(rule, []).extend(numbers)
 
-    def figures(self, suffix: str = '', *, by_class: bool = True) -> Figures:
+    def figures(self, rule: str | None, suffix: str = '') -> Figures:
         """``coco_ap``, ``coco_ap50``, ``coco_ap75``, ``coco_ap_small``, ``coco_ap_medium``,
-        ``coco_ap_large`` and ``coco_ar100``, each with that suffix.
+        ``coco_ap_large`` and ``coco_ar100`` by a rule, each with that suffix.
 
-        With ``by_class`` false classes do not matter.  The figures by size have no interval.
+        ``rule``: ``None`` where classes do not matter.  The figures by size have no interval.
         """
-        evaluator = self._evaluate(by_class=by_class)
+        evaluator = self._evaluate(rule)
         tables = detection_tables(evaluator)
         figures = {
             'coco_ap': precision_figure(evaluator, tables, slice(None)),
@@ -161,16 +160,22 @@ class CocoAp:
         }
         return {f'{key}{suffix}': figure for key, figure in figures.items()}
 
-    def _evaluate(self, *, by_class: bool) -> COCOeval:
+    def _evaluate(self, rule: str | None) -> COCOeval:
         """COCO's own evaluation, with its own parameters, on the images that were added."""
         truth = self._truth
+        numbers = [0] * len(self._detections) if rule is None else self._classes.get(rule, [])
+        found = [
+            {**detection, 'category_id': truth.category_ids[number]}
+            for detection, number in zip(self._detections, numbers, strict=True)
+            if number >= 0
+        ]
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
             detections = _dataset(
-                truth.coco.dataset['images'], with_areas(self._detections), truth.category_ids
+                truth.coco.dataset['images'], with_areas(found), truth.category_ids
             )
             evaluator = COCOeval(truth.coco, detections, iouType='segm')
             evaluator.params.imgIds = sorted(self._images)
-            evaluator.params.useCats = int(by_class)
+            evaluator.params.useCats = int(rule is not None)
             evaluator.evaluate()
             evaluator.accumulate()
         return evaluator

@@ -68,8 +68,7 @@ class CocoBenchmark:
         self._segmenter, self._truth, self._sure = segmenter, truth, sure
         self._rules = truth.vocabulary.rules(encoder)
         self._has_candidates = truth.vocabulary.can_be_candidates(encoder)
-        self._named = {(t, rule): CocoAp(truth) for t in TRIGGERS for rule in self._rules}
-        self._agnostic = {trigger: CocoAp(truth) for trigger in TRIGGERS}
+        self._precision = {trigger: CocoAp(truth) for trigger in TRIGGERS}
         self._chosen = CocoAp(truth)
         self._tally = Tally()
 
@@ -85,11 +84,13 @@ class CocoBenchmark:
             ),
         }
         for trigger, answer in refined.items():
-            segments, size = answer.segments, answer.original_size
-            for rule, class_of in self._rules.items():
-                classes = [class_of(segment.category) for segment in segments]
-                self._named[trigger, rule].add(frame.number, size, segments, classes)
-            self._agnostic[trigger].add(frame.number, size, segments, [0] * len(segments))
+            classes = {
+                rule: [class_of(segment.category) for segment in answer.segments]
+                for rule, class_of in self._rules.items()
+            }
+            self._precision[trigger].add(
+                frame.number, answer.original_size, answer.segments, classes
+            )
         self._count_gains(found, refined, instances)
         strangers = [self._rules[WORDS](item.category) < 0 for item in found.segments]
         self._tally.add_items({'coco_names_unmapped': strangers})
@@ -109,7 +110,9 @@ class CocoBenchmark:
         names = self._truth.vocabulary.names
         answer = self._segmenter.segment(found.context, FOREGROUND, candidates=names)
         classes = [names.index(segment.category) for segment in answer.segments]
-        self._chosen.add(number, answer.original_size, answer.segments, classes)
+        self._chosen.add(
+            number, answer.original_size, answer.segments, {CANDIDATES: classes}
+        )
 
     def _count_gains(
         self,
@@ -136,12 +139,12 @@ class CocoBenchmark:
     def figures(self) -> Figures:
         """Figures over all frames."""
         figures: Figures = {}
-        for (trigger, rule), precision in self._named.items():
-            figures |= precision.figures(row_suffix(trigger, rule))
+        for trigger, precision in self._precision.items():
+            for rule in self._rules:
+                figures |= precision.figures(rule, row_suffix(trigger, rule))
+            figures |= precision.figures(None, row_suffix(trigger, 'agnostic'))
         if self._has_candidates:
-            figures |= self._chosen.figures(row_suffix(NONE, CANDIDATES))
-        for trigger, precision in self._agnostic.items():
-            figures |= precision.figures(row_suffix(trigger, 'agnostic'), by_class=False)
+            figures |= self._chosen.figures(CANDIDATES, row_suffix(NONE, CANDIDATES))
         return {**figures, **self._tally.figures()}
 
 

@@ -71,7 +71,7 @@ class Objective(nn.Module):
 
     def _perceive(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Object embeddings ``[Q, P, D]``, the loss of the responses, and in the stacks of Table 3
-        the states ``[Q, T, D]`` that predict them, else zeros.
+        the states ``[Q, T, D]`` that predict them.
 
         Questions with a response are read apart: the others need no mask of attention.  So are
         those that keep fewer patches; the embeddings of the others are 0 then.
@@ -80,8 +80,8 @@ class Objective(nn.Module):
         patches = perception.encode(normalise_lmm(batch.pixels, batch.channel))
         count = len(batch.questions)
         embedding = patches.new_zeros(0)
-        longest = max(1, *(len(question.response) for question in batch.questions))
-        states = patches.new_zeros((count, longest, patches.shape[-1]))
+        longest = max(len(question.response) for question in batch.questions)
+        states = patches.new_zeros((count if self._is_stack else 0, longest, patches.shape[-1]))
         loss = patches.new_zeros(())
         for rows in _alike(batch.questions):
             index = torch.tensor(rows, device=patches.device)

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from rose_model.data.ade20k import Ade20k
-from rose_model.data.refer import References
+from rose_model.data.plain_pickle import read_plain_pickle
+from rose_model.data.refer import References, write_references
 from rose_model.data.sample import VOID
 from rose_model.data.street_export import CLASSES, export_streets
 from rose_model.errors import DataError
@@ -54,9 +55,6 @@ def test_the_columns_of_table_2_come_first_and_training_is_left_out(
 
 
 def _as_refcoco(exported: Path, folder: Path) -> None:
-    from rose_model.data.plain_pickle import read_plain_pickle
-    from rose_model.data.refer import write_references
-
     folder.mkdir(parents=True)
     records = read_plain_pickle(exported / 'refs(streets).p')
     for number, record in enumerate(records):

@@ -95,11 +95,16 @@ def _decode(item: dict) -> np.ndarray:
     return decode(item['segmentation']['counts'].encode(), SIZE)
 
 
-def measured(truth: CocoTruth, guesses, **options) -> dict[str, float]:
+def part_of(truth: CocoTruth, guesses) -> CocoAp:
     part = CocoAp(truth)
     for image, (segments, classes) in guesses.items():
-        part.add(IMAGES.index(image), SIZE, segments, classes)
-    return {key: figure.value for key, figure in part.figures(**options).items()}
+        part.add(IMAGES.index(image), SIZE, segments, {'words': classes})
+    return part
+
+
+def measured(truth: CocoTruth, guesses, rule: str | None = 'words') -> dict[str, float]:
+    figures = part_of(truth, guesses).figures(rule)
+    return {key: figure.value for key, figure in figures.items()}
 
 
 def test_it_is_what_pycocotools_prints_for_a_file_of_results(
@@ -183,8 +188,8 @@ def test_the_truth_has_full_precision_with_and_without_classes(truth, segment_of
     anonymous = {
         image: (segments, [0] * len(segments)) for image, (segments, _) in answers.items()
     }
-    figures = measured(truth, anonymous, suffix='_agnostic', by_class=False)
-    assert figures['coco_ap_agnostic'] == figures['coco_ar100_agnostic'] == pytest.approx(1)
+    figures = measured(truth, anonymous, rule=None)
+    assert figures['coco_ap'] == figures['coco_ar100'] == pytest.approx(1)
     assert measured(truth, anonymous)['coco_ap'] < 1
 
 
@@ -211,9 +216,17 @@ def test_sizes_are_those_of_masks_and_not_of_boxes(truth, segment_of) -> None:
 
 
 def test_the_figures_have_intervals_over_images(truth: CocoTruth, guesses) -> None:
-    part = CocoAp(truth)
-    for image, (segments, classes) in guesses.items():
-        part.add(IMAGES.index(image), SIZE, segments, classes)
-    figure = part.figures()['coco_ap50']
+    figure = part_of(truth, guesses).figures('words', '_x')['coco_ap50_x']
     assert figure.low <= figure.value <= figure.high
     assert figure.count == 5
+
+
+def test_an_answer_has_a_class_by_each_rule(truth: CocoTruth, segment_of) -> None:
+    (car, toothbrush) = truth.instances(IMAGES.index(7))
+    part = CocoAp(truth)
+    segments = [segment_of(car.mask, 'x'), segment_of(toothbrush.mask, 'x')]
+    classes = {'words': [CAR, TOOTHBRUSH], 'strict': [CAR, UNMAPPED]}
+    part.add(IMAGES.index(7), SIZE, segments, classes)
+    assert part.figures('words')['coco_ap'].value == pytest.approx(1)
+    assert part.figures('strict')['coco_ap'].value == pytest.approx(0.5)
+    assert part.figures(None)['coco_ap'].value == pytest.approx(1)
