@@ -24,9 +24,11 @@ from rose_model.records import RefineTarget
 from rose_model.rose import Rose, build_rose
 from rose_model.super_patch import role_map
 from rose_model.tokenizer import RoseTokenizer
+from rose_model.training.arm import become_arm
 from rose_model.training.corpus import street_corpus
 from rose_model.training.examples import Example, ExampleDataset
 from rose_model.training.objective import Objective
+from rose_model.training.recipe import read_recipe
 from rose_model.training.sources import streets
 
 ALONG = ('along_region', 'vanilla_stack', 'dense_stack')
@@ -286,3 +288,26 @@ def test_super_patches_say_who_is_stuff_and_without_them_nobody_is(base: RoseCon
     assert set(roles['no_super_patch'].ravel()) == {''}
     assert (roles['super_patch_2x2'] == 'T').mean() == pytest.approx(1 / 4)
     assert (roles['super_patch_3x3'] == 'T').mean() == pytest.approx(1 / 9)
+
+
+def test_a_model_without_a_row_for_the_token_cannot_become_that_arm(
+    rose: Rose, tokenizer: RoseTokenizer
+) -> None:
+    with pytest.raises(ConfigError, match='needs 701 tokens, the model has 700'):
+        become_arm(rose, tokenizer, 'vanilla_stack')
+    assert rose.config.ablation.framework == 'decode_embed'
+    extended = become_arm(rose, tokenizer, 'drawn_mask')
+    assert len(extended) == len(tokenizer)
+    assert rose.perception.refinement == rose.config.ablation.refinement == 'drawn_mask'
+
+
+@pytest.mark.parametrize(('arm', 'is_known'), [('dense_stack', True), ('stack', False)])
+def test_a_recipe_names_its_arm(tmp_path: Path, arm: str, is_known: bool) -> None:
+    path = tmp_path / 'mine.yaml'
+    stage = '{steps: 9, batch_size: 1, learning_rate: 0.1, warmup_steps: 1}'
+    path.write_text(f'start: nano\narm: {arm}\nwhole: {stage}')
+    if is_known:
+        assert read_recipe(path).arm == arm
+        return
+    with pytest.raises(ConfigError, match="No arm 'stack'"):
+        read_recipe(path)
