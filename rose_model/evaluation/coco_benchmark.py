@@ -110,9 +110,7 @@ class CocoBenchmark:
         names = self._truth.vocabulary.names
         answer = self._segmenter.segment(found.context, FOREGROUND, candidates=names)
         classes = [names.index(segment.category) for segment in answer.segments]
-        self._chosen.add(
-            number, answer.original_size, answer.segments, {CANDIDATES: classes}
-        )
+        self._chosen.add(number, answer.original_size, answer.segments, {CANDIDATES: classes})
 
     def _count_gains(
         self,
