@@ -25,10 +25,10 @@ from benchmarks.hardware import Hardware, measure_hardware
 from benchmarks.quiet import wait_until_quiet
 from benchmarks.ratios.parts import Times, time_parts
 from benchmarks.ratios.ratio import THREADS
-from benchmarks.work import Work, frame_work
 from rose_model.config import RoseConfig
 from rose_model.instructions import Prompter
 from rose_model.presets import PRESETS
+from rose_model.work import Work, frame_work
 
 SIZE = (1080, 1920)
 OBJECTS = 100

@@ -16,7 +16,6 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from torch import Tensor
 
 from benchmarks.random_weights import random_rose, randomised
-from benchmarks.work import Load
 from rose_model import RoseSegmenter
 from rose_model.backbones.sam import Sam
 from rose_model.category_decoder import CategoryDecoder
@@ -27,6 +26,7 @@ from rose_model.mask_decoder import decode_masks
 from rose_model.preprocess import FrameGeometry, mask_content
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
+from rose_model.work import Load
 
 NAME_TOKENS = 4
 _SPECIAL = (PAD_TOKEN, END_TOKEN, CATEGORY_TOKEN, '<|im_start|>', '<|im_end|>', '</s>')

@@ -1,8 +1,11 @@
 """The node for a long time under mixed load: does it keep what it should give back?
 
 ``python -m benchmarks.soak [--minutes 10] [--stub]`` prints a table and writes
-``results/soak.json``.  Cameras come and go every minute, images of all kinds of damage and
+``results/soak_MINUTES_MODEL.json``.  Cameras come and go every minute, damaged images and
 corrections arrive, viewers of the overlay come and go.
+
+The warm-up has a multiple of that load: how much memory a process gets for what it does at the
+same time is then known, and what it takes later it has not given back.
 """
 
 from __future__ import annotations
@@ -24,12 +27,15 @@ from ros2_rose.srv import Refine
 NODE = ['scripts/rose_node']
 WARM_UP_MINUTES = 2
 SIZE, RATE_HZ = (640, 480), 10
-PERIOD_S = 1.0  # of corrections and of damaged images
+WARM_UP_LOAD = 4
+PERIOD_S = 1.0
+"""Of corrections and of damaged images."""
+WARM_UP_PERIOD_S = 0.03
 
 
 class Visitors:
-    """Whatever disturbs the node from outside: a correction and a damaged image every second, and
-    a viewer of the overlay in every other minute.
+    """Whatever disturbs the node from outside: a correction and a damaged image every ``period_s``,
+    and a viewer of the overlay in every other minute.
     """
 
     def __init__(self, bench: NodeBench) -> None:
@@ -37,6 +43,7 @@ class Visitors:
         self._refine = self._node.create_client(Refine, '/rose/refine')
         self._camera = self._node.create_publisher(Image, '/image_raw', QoSProfile(depth=1))
         self._viewer: Subscription | None = None
+        self.period_s = WARM_UP_PERIOD_S
         self._due_s = time.monotonic()
         self.sent = self.answered = self.pictures = 0
 
@@ -44,7 +51,7 @@ class Visitors:
         """Do what is due."""
         if time.monotonic() < self._due_s:
             return
-        self._due_s += PERIOD_S
+        self._due_s = max(self._due_s, time.monotonic() - self.period_s) + self.period_s
         self.sent += 1
         self._camera.publish(Image(width=2**32 - 1, height=self.sent, encoding='rgb8'))
         future = self._refine.call_async(Refine.Request(text='this is a boat', publish=True))
@@ -73,10 +80,14 @@ def soak(minutes: int, is_stub: bool) -> Section:
     outcomes = []
     with running_node(command) as bench:
         visitors = Visitors(bench)
-        for minute in range(WARM_UP_MINUTES + minutes):
+        for minute in range(WARM_UP_MINUTES):
+            visitors.look(is_on=minute % 2 == 1)
+            bench.play(Load(60, WARM_UP_LOAD * RATE_HZ, SIZE), meanwhile=visitors)
+        visitors.period_s = PERIOD_S
+        for minute in range(minutes):
             visitors.look(is_on=minute % 2 == 1)
             outcomes.append(bench.play(Load(60, RATE_HZ, SIZE), meanwhile=visitors))
-    return Section(60 * minutes, _figures(outcomes[WARM_UP_MINUTES:], visitors))
+    return Section(60 * minutes, _figures(outcomes, visitors))
 
 
 def _figures(minutes: list[Outcome], visitors: Visitors) -> list[Figure]:
@@ -101,7 +112,12 @@ def _figures(minutes: list[Outcome], visitors: Visitors) -> list[Figure]:
     ]
     if len(minutes) >= 60:
         slope, upper = _slope(samples)
+        quarters = range(0, len(minutes), len(minutes) // 4)
         figures[4:4] = [
+            *(
+                Figure(f'own memory after {minute} minutes', _own(minutes[minute].samples), 'MiB')
+                for minute in quarters
+            ),
             Figure('slope of own memory', slope, 'MiB/h'),
             Figure('slope of own memory, upper 95 % bound', upper, 'MiB/h', at_most=1),
         ]

@@ -16,9 +16,9 @@ from benchmarks import bounds, growth
 from benchmarks.figures import Section, report
 from benchmarks.forced_frame import ForcedFrame, make_frame
 from benchmarks.hardware import Hardware, gemm_rate, read_bandwidth
-from benchmarks.work import Load, Work, decode_step, frame_work, names, prefill
 from rose_model.presets import nano, rose_0_5b, rose_7b
 from rose_model.rose import build_rose
+from rose_model.work import Load, Work, decode_step, frame_work, names, prefill
 
 
 @pytest.fixture(autouse=True)

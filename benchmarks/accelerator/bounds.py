@@ -9,7 +9,7 @@ import torch
 
 from benchmarks.accelerator.subject import NAME_TOKENS, OBJECTS, Subject
 from benchmarks.hardware import Hardware
-from benchmarks.work import Load, Work, decode_step, frame_work
+from rose_model.work import Load, Work, decode_step, frame_work
 
 _H100 = Hardware(flops=800e12, bandwidth=3.35e12)
 """What large products in half precision reach, and how fast memory is read by the data sheet."""

@@ -16,6 +16,7 @@ from rose_model.cli.export import export
 from rose_model.cli.init import init
 from rose_model.cli.merge import merge
 from rose_model.cli.params import params
+from rose_model.cli.plan import plan
 from rose_model.cli.refine import refine
 from rose_model.cli.segment import segment
 from rose_model.cli.selfcheck import selfcheck
@@ -61,6 +62,7 @@ app.command('segment')(segment)
 app.command('refine')(refine)
 app.command('init')(init)
 app.command('params')(params)
+app.command('plan')(plan)
 app.command('train')(train)
 app.command('merge')(merge)
 app.command('eval')(evaluate)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import pickle
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import torch
@@ -20,6 +20,8 @@ from rose_model.errors import CheckpointError
 
 WEIGHTS_FILE = 'model.safetensors'
 INDEX_FILE = 'model.safetensors.index.json'
+TORCH_FILE = 'pytorch_model.bin'
+TORCH_INDEX_FILE = 'pytorch_model.bin.index.json'
 
 
 def read_safetensors(folder: Path) -> dict[str, Tensor]:
@@ -28,31 +30,52 @@ def read_safetensors(folder: Path) -> dict[str, Tensor]:
     Raises:
         CheckpointError: a file is missing, damaged, or lacks a tensor that the index promises.
     """
-    index = folder / INDEX_FILE
-    if not index.is_file():
-        if not (folder / WEIGHTS_FILE).is_file():
-            raise CheckpointError(
-                f'{folder} has neither {WEIGHTS_FILE} nor {INDEX_FILE}; weights are read in the '
-                f'format safetensors only.'
-            )
-        return _read_file(folder / WEIGHTS_FILE)
+    if (folder / INDEX_FILE).is_file():
+        return _read_shards(folder / INDEX_FILE, _read_file)
+    if not (folder / WEIGHTS_FILE).is_file():
+        raise CheckpointError(
+            f'{folder} has neither {WEIGHTS_FILE} nor {INDEX_FILE}; weights are read in the '
+            f'format safetensors only.'
+        )
+    return _read_file(folder / WEIGHTS_FILE)
+
+
+def read_consolidated(folder: Path) -> dict[str, Tensor]:
+    """What DeepSpeed's ``zero_to_fp32.py`` made of a ZeRO checkpoint: one file or shards, in
+    PyTorch's format or, with ``--safe_serialization``, as safetensors.
+
+    Raises:
+        CheckpointError: a file is missing, damaged, or holds anything but tensors.
+    """
+    if (folder / TORCH_INDEX_FILE).is_file():
+        return _read_shards(folder / TORCH_INDEX_FILE, _read_plain_torch_file)
+    if (folder / TORCH_FILE).is_file():
+        return _read_plain_torch_file(folder / TORCH_FILE)
+    return read_safetensors(folder)
+
+
+def _read_shards(index: Path, read: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
     file_of = _weight_map(index)
     tensors: dict[str, Tensor] = {}
     for name in sorted(set(file_of.values())):
         promised = {tensor for tensor, file in file_of.items() if file == name}
-        if not (folder / name).is_file():
+        path = index.with_name(name)
+        if not path.is_file():
             raise CheckpointError(
-                f'{folder / name} is missing; {INDEX_FILE} says that {len(promised)} tensors are '
-                f'in it.'
+                f'{path} is missing; {index.name} says that {len(promised)} tensors are in it.'
             )
-        found = _read_file(folder / name)
+        found = read(path)
         if absent := sorted(promised - found.keys()):
             raise CheckpointError(
-                f'{folder / name} lacks tensor {absent[0]!r} ({len(absent)} in all), which '
-                f'{INDEX_FILE} says is in it; fetch it again.'
+                f'{path} lacks tensor {absent[0]!r} ({len(absent)} in all), which {index.name} '
+                f'says is in it; fetch it again.'
             )
         tensors |= found
     return tensors
+
+
+def _read_plain_torch_file(path: Path) -> dict[str, Tensor]:
+    return read_torch_file(path, {})
 
 
 def read_torch_file(path: Path, sha256: Mapping[str, str]) -> dict[str, Tensor]:

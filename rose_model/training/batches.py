@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from multiprocessing import active_children
 from typing import Any
 
 import cv2
@@ -16,7 +17,7 @@ from rose_model.training.stop_signal import ignore_stop_signals
 from rose_model.training.world import World
 
 _PREFETCH = 6
-_PATIENCE_S = 600.0
+PATIENCE_S = 60.0
 """A worker that makes no batch in this time hangs."""
 
 
@@ -63,7 +64,7 @@ def micro_batches(
         collate_fn=stage.collate,
         num_workers=recipe.workers,
         prefetch_factor=_PREFETCH,
-        timeout=_PATIENCE_S,
+        timeout=PATIENCE_S,
         worker_init_fn=_quiet_worker,
     )
     try:
@@ -71,6 +72,8 @@ def micro_batches(
     except RuntimeError as error:
         if 'DataLoader' not in str(error):
             raise
+        for worker in active_children():
+            worker.kill()  # it ignores the signal by which the loader would end it
         raise TrainingError(
             f'A process that makes examples was lost: {" ".join(str(error).split())} Check the '
             f'memory, then go on with --resume.'

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import torch
@@ -55,6 +55,15 @@ def load_state(path: Path, module: nn.Module, names: Collection[str]) -> None:
             f'{path} does not fit the model: tensor {different[0]!r} is in one of them only '
             f'({len(different)} in all). Resume with the recipe it was made by.'
         )
+    load_tensors(path, module, tensors)
+
+
+def load_tensors(path: Path, module: nn.Module, tensors: Mapping[str, Tensor]) -> None:
+    """Give a module these tensors, which come from ``path``; all others stay.
+
+    Raises:
+        CheckpointError: one has another shape than the module's.
+    """
     try:
         module.load_state_dict(tensors, strict=False)  # second names come along with the first
     except RuntimeError as error:

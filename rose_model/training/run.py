@@ -99,7 +99,21 @@ def _open_run(recipe: Recipe, folder: Path, world: World, *, resume: bool) -> Ch
             _tell_changes(recipe, folder / RECIPE_FILE)
         replace_file(folder / RECIPE_FILE, recipe.dump().encode())
     world.wait()
-    return store.newest() if resume else None
+    newest = store.newest() if resume else None
+    _require_shared(folder, newest, world)
+    return newest
+
+
+def _require_shared(folder: Path, newest: Checkpoint | None, world: World) -> None:
+    """Raises ``CheckpointError``, in all processes, where they see other things in the folder."""
+    path = folder / RECIPE_FILE
+    recipe = path.read_bytes().hex() if path.is_file() else 'no recipe'
+    position = 'none' if newest is None else f'{newest.folder.name} {newest.position}'
+    if not world.agree(f'{recipe} {position}'):
+        raise CheckpointError(
+            f'The processes do not see the same run in {folder} (process {world.rank}: '
+            f'checkpoint {position}); give them a folder that all machines share, with --out.'
+        )
 
 
 def _check_folder(folder: Path, *, resume: bool) -> None:

@@ -15,7 +15,7 @@ from rose_model.training.lora import LoraRecipe
 
 PAPER_SHARE = 0.048
 """Of the parameters that the paper trains (A.3)."""
-_SPECIAL_TOKENS = 3
+SPECIAL_TOKENS = 3
 """``<CATEGORY>`` and the two of ChatML."""
 
 TABLES, ADAPTERS = ('token embeddings', 'lm_head'), 'LoRA'
@@ -34,7 +34,7 @@ def count_lora(config: RoseConfig, recipe: LoraRecipe) -> list[Part]:
     """The parts of a model of that size with adapters; nothing is allocated."""
     with torch.device('meta'):
         rose = build_rose(config)
-        add_adapters(rose, recipe, range(_SPECIAL_TOKENS))
+        add_adapters(rose, recipe, range(SPECIAL_TOKENS))
     return count_parts(rose)
 
 

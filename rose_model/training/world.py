@@ -1,7 +1,8 @@
-"""The processes that train together: one alone, or several that ``torchrun`` started."""
+"""The processes that train together: one alone, or several that a launcher started."""
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,9 +11,15 @@ from datetime import timedelta
 
 import torch
 from torch import Tensor, distributed
+from torch.distributed.rendezvous import rendezvous
+
+from rose_model.errors import TrainingError
+from rose_model.training.heartbeat import heartbeat
 
 TIMEOUT = timedelta(minutes=10)
-"""After this long without a sign of another process, the group gives up."""
+"""A process that lives, but is this late for an operation of all, ends the run."""
+_DIGITS = 15
+"""Of a checksum in hex: what fits into an integer of 64 bits."""
 
 
 def best_device(local_rank: int = 0) -> torch.device:
@@ -47,6 +54,15 @@ class World:
             distributed.all_reduce(values, distributed.ReduceOp.SUM)
         return values / self.size
 
+    def agree(self, text: str) -> bool:
+        """Whether all processes give the same text."""
+        if self.size == 1:
+            return True
+        number = int(hashlib.sha256(text.encode()).hexdigest()[:_DIGITS], 16)
+        most = torch.tensor([number, -number], device=self.device)
+        distributed.all_reduce(most, distributed.ReduceOp.MAX)
+        return int(most.sum()) == 0
+
     def wait(self) -> None:
         """Until all processes are here."""
         if self.size > 1:
@@ -55,8 +71,13 @@ class World:
 
 @contextmanager
 def join_world() -> Iterator[World]:
-    """The processes that ``torchrun`` started, over NCCL on GPUs and gloo on CPUs; one process
-    where it was not used.
+    """The processes that ``torchrun`` or ``deepspeed`` started, on one machine or several, over
+    NCCL on GPUs and gloo on CPUs; one process where neither was used.
+
+    As soon as one of them is lost, this one ends.
+
+    Raises:
+        TrainingError: another process was lost in an operation of all.
     """
     size = int(os.environ.get('WORLD_SIZE', '1'))
     if size == 1:
@@ -66,8 +87,20 @@ def join_world() -> Iterator[World]:
     if device.type == 'cuda':
         torch.cuda.set_device(device)
     backend = 'nccl' if device.type == 'cuda' else 'gloo'
-    distributed.init_process_group(backend, timeout=TIMEOUT)
+    store, rank, _ = next(iter(rendezvous('env://', timeout=TIMEOUT)))
+    distributed.init_process_group(
+        backend, store=store, rank=rank, world_size=size, timeout=TIMEOUT
+    )
     try:
-        yield World(distributed.get_rank(), size, device)
+        with heartbeat(store, rank, size):
+            yield World(rank, size, device)
+    except RuntimeError as error:
+        if not isinstance(error, distributed.DistError) and 'gloo' not in str(error):
+            raise
+        reason = ' '.join(str(error).split())
+        raise TrainingError(
+            f'Process {rank} of {size} has lost another one ({reason}); find out why in the '
+            f'output of that one, then go on with --resume.'
+        ) from error
     finally:
         distributed.destroy_process_group()

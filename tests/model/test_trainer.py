@@ -7,8 +7,11 @@ import itertools
 import json
 import os
 import signal
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from rose_model.checkpoint import check_folder, load_pretrained
 from rose_model.config import RoseConfig
@@ -241,14 +244,38 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_a_lost_worker_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Lost(DataLoader):
-        def __iter__(self):
-            raise RuntimeError('DataLoader worker (pid 1) is killed by signal: Killed.')
+@dataclass
+class FailingStage(TinyStage):
+    """``fail`` is called in the worker that makes the fifth example."""
 
-    monkeypatch.setattr('rose_model.training.batches.DataLoader', Lost)
-    with pytest.raises(TrainingError, match=r'killed by signal.*--resume'):
-        train(tmp_path, tiny_recipe())
+    fail: Callable[[], object] = time.monotonic
+
+    def dataset(self, first: int, length: int) -> Dataset[Any]:
+        fail = self.fail
+
+        class Failing(Numbers):
+            def __getitem__(self, index: int) -> Tensor:
+                if index == 4:
+                    fail()
+                return super().__getitem__(index)
+
+        return Failing(first, length)
+
+
+def test_a_killed_worker_is_said(tmp_path: Path) -> None:
+    stage = FailingStage(fail=lambda: os.kill(os.getpid(), signal.SIGKILL))
+    with pytest.raises(TrainingError, match=r'lost: DataLoader worker.*--resume'):
+        Trainer(tmp_path, ema_decay=0.0, world=WORLD).fit(stage, tiny_recipe())
+
+
+def test_a_worker_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr('rose_model.training.batches.PATIENCE_S', 1.0)
+    stage = FailingStage(fail=threading.Event().wait)
+    with pytest.raises(TrainingError, match=r'timed out.*--resume'):
+        Trainer(tmp_path, ema_decay=0.0, world=WORLD).fit(stage, tiny_recipe())
+    for worker in active_children():
+        worker.join(timeout=10)
+    assert not active_children()
 
 
 def test_saves_follow_the_running_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
