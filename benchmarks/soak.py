@@ -34,8 +34,8 @@ WARM_UP_PERIOD_S = 0.03
 
 
 class Visitors:
-    """Whatever disturbs the node from outside: a correction and a damaged image every ``period_s``,
-    and a viewer of the overlay in every other minute.
+    """Whatever disturbs the node from outside: every ``period_s`` a correction and a damaged
+    image, and a viewer of the overlay in every other minute.
     """
 
     def __init__(self, bench: NodeBench) -> None:

@@ -46,6 +46,21 @@ def decode(
     return torch.cat([logits for logits, _ in decoded]), torch.cat([iou for _, iou in decoded])
 
 
+def freeze_idle(decoder: MaskDecoder) -> None:
+    """Freeze what cannot change any output: the biases of the keys of the image's tokens, which
+    ``_read_image`` leaves out where it can.
+
+    In training they would have a gradient, of zero, with some batches and none with others;
+    several processes must have the same ones.
+    """
+    transformer = decoder.transformer
+    for attention in (
+        *(layer.cross_attn_token_to_image for layer in transformer.layers),
+        transformer.final_attn_token_to_image,
+    ):
+        attention.k_proj.bias.requires_grad_(False)
+
+
 def _rows(part: Tensor, rows: slice) -> Tensor:
     """Those rows of ``part``, or the one that is for all."""
     return part if part.shape[0] == 1 else part[rows]

@@ -12,6 +12,7 @@ from peft import LoraConfig, LoraModel
 from peft.tuners.lora import LoraLayer
 from torch import nn
 
+from rose_model.backbones.sam_decoder import freeze_idle
 from rose_model.rose import Rose
 from rose_model.training.lora import PROJECTIONS, LoraRecipe
 
@@ -52,6 +53,7 @@ def add_adapters(rose: Rose, recipe: LoraRecipe, tokens: Sequence[int]) -> LoraM
         trained += [language_model.get_input_embeddings(), language_model.get_output_embeddings()]
     for module in trained:
         module.requires_grad_(True)
+    freeze_idle(rose.sam.mask_decoder)
     return adapters
 
 

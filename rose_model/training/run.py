@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from rose_model.backbones.sam_decoder import freeze_idle
 from rose_model.errors import CheckpointError, ConfigError
 from rose_model.training.attention import attend_by_products
 from rose_model.training.beginning import TrainedModel, begin
@@ -164,6 +165,7 @@ def _stage(name: str, recipe: Recipe, model: TrainedModel) -> tuple[Stage[Any], 
         rose.sam.requires_grad_(name != WORDS)
         if name == WHOLE:
             rose.sam.image_encoder.requires_grad_(not recipe.freeze_sam_encoder)
+        freeze_idle(rose.sam.mask_decoder)
     stage: Stage[Any]
     if name == VISION:
         stage = VisionStage(rose.perception.vision_tower, rose.config, open_source(stage_recipe))

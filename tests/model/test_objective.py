@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from rose_model.backbones.sam_decoder import freeze_idle
 from rose_model.config import RoseConfig
 from rose_model.data.streets import SEEN_PAIRS, render_scene
 from rose_model.instructions import Prompter
@@ -20,6 +21,7 @@ from rose_model.training.losses import (
     siglip_losses,
 )
 from rose_model.training.objective import Objective
+from rose_model.training.question import Question
 from rose_model.training.sources import streets
 
 SIZE = (60, 80)
@@ -57,6 +59,27 @@ def test_every_objective_reaches_its_part(objective: Objective, examples: list[E
         assert part.weight.grad is not None, name
         assert part.weight.grad.abs().sum() > 0, name
     assert rose.patch_analyzer.log_scale.grad != 0
+
+
+def test_whatever_a_batch_holds_the_same_parameters_have_gradients(
+    objective: Objective, examples: list[Example]
+) -> None:
+    """Several processes exchange them, and each has a batch of its own."""
+    objective.rose.train()
+    freeze_idle(objective.rose.sam.mask_decoder)
+    masks = {sum(len(question.masked) for question in example.questions) for example in examples}
+    assert len(masks) > 2
+    one_mask = replace(examples[0], questions=(_with_one_mask(examples[0].questions[0]),))
+    found = set()
+    for batch in ([one_mask], [one_mask, one_mask], *([example] for example in examples)):
+        objective.zero_grad()
+        objective(batch)[0].backward()
+        found.add(tuple(n for n, p in objective.named_parameters() if p.grad is not None))
+    assert len(found) == 1
+
+
+def _with_one_mask(question: Question) -> Question:
+    return replace(question, masked=question.masked[:1], masks=question.masks[:1])
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(
