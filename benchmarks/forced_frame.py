@@ -29,7 +29,7 @@ from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseToken
 from rose_model.work import Load
 
 NAME_TOKENS = 4
-_SPECIAL = (PAD_TOKEN, END_TOKEN, CATEGORY_TOKEN, '<|im_start|>', '<|im_end|>', '</s>')
+SPECIAL_TOKENS = (PAD_TOKEN, END_TOKEN, CATEGORY_TOKEN, '<|im_start|>', '<|im_end|>', '</s>')
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +148,7 @@ def word_tokenizer() -> RoseTokenizer:
     tokenizer = Tokenizer(models.WordLevel({'<unk>': 0}, unk_token='<unk>'))  # noqa: S106
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(list(_SPECIAL))
+    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
     return RoseTokenizer(tokenizer)
 
 

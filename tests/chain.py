@@ -66,6 +66,7 @@ def run_chain(out: Path, samples: Path, steps: int) -> None:
     require_falling(out / 'run' / LOG_FILE)
     with timed('rose merge'):
         python(*ROSE, 'merge', str(out / 'run'), str(out / 'rose'))
+    keep_all(out / 'rose' / 'config.json')
     with timed('rose eval --table2'):
         table = out / 'table2.json'
         python(
@@ -88,7 +89,7 @@ def recipe(out: Path, steps: int) -> Recipe:
     data = out / 'data'
     stage = StageRecipe(
         steps=steps,
-        batch_size=2 * PROCESSES,
+        batch_size=PROCESSES,
         micro_batch=1,
         learning_rate=1e-3,
         warmup_steps=10,
@@ -118,6 +119,13 @@ def train(folder: Path, plan: Recipe, out: Path, *options: str) -> dict[str, tor
     return load_file(folder / 'rose' / 'model.safetensors')
 
 
+def keep_all(config: Path) -> None:
+    """A toy is sure of nothing: let it keep some patches all the same."""
+    record = json.loads(config.read_text())
+    record['patch_filter'] |= {'min_objectness': 0.0, 'max_segments': 10}
+    config.write_text(json.dumps(record))
+
+
 def require_equal(straight: dict[str, torch.Tensor], resumed: dict[str, torch.Tensor]) -> None:
     """To the last bit."""
     different = [name for name, t in straight.items() if not torch.equal(t, resumed[name])]
@@ -139,9 +147,7 @@ def require_formats(table: Path) -> None:
     """A row of each benchmark, of finite figures."""
     rows = json.loads(table.read_text())['rows']
     for row in rows:
-        print(
-            f'    {row["name"]}: {row["items"]} items, {row["key"]} {row["figures"][row["key"]]}'
-        )
+        print(f'    {row["name"]}: {row["items"]} items, {row["key"]} {row[row["key"]]}')
     absent = {'miou', 'coco_ap', 'refer_ciou'} - {row['key'] for row in rows}
     if absent:
         raise ChainError(f'No row has {sorted(absent)}.')

@@ -142,6 +142,7 @@ def test_a_killed_process_ends_a_training_run(rose_folder: Path, tmp_path: Path)
             assert run.returncode != 0, errors
             assert not family & set(parents())
         finally:
+            family |= descendants(run.pid)
             run.kill()
             for pid in family & set(parents()):
                 os.kill(pid, signal.SIGKILL)

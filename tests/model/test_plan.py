@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from typer.testing import CliRunner
 
+from rose_model.checkpoint import TOKENIZER_FILE, find_folder
 from rose_model.cli.main import app
 from rose_model.config import RoseConfig
 from rose_model.errors import ConfigError
@@ -118,23 +120,42 @@ def wide(config: RoseConfig, layers: int) -> RoseConfig:
 
 
 def kept_bytes(config: RoseConfig, lora: str | None) -> int:
-    """What PyTorch keeps of ``TOKENS`` tokens in the language model, for the way back."""
+    """Of ``TOKENS`` tokens in the language model."""
     rose = build_rose(config).train()
     if lora is not None:
         add_adapters(rose, LORA_PRESETS[lora], range(3))
+    embeds = torch.randn(1, TOKENS, config.language.width, requires_grad=True)
+    return kept_by(rose, lambda: rose.perception.language_model.model(inputs_embeds=embeds))
+
+
+def kept_by(rose: Rose, run: Callable[[], object]) -> int:
+    """What PyTorch keeps for the way back, beside the weights."""
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
         kept[tensor.untyped_storage().data_ptr()] = tensor
         return tensor
 
-    embeds = torch.randn(1, TOKENS, config.language.width, requires_grad=True)
     hooks = torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor)
     with hooks, torch.autocast('cpu', torch.bfloat16):
-        rose.perception.language_model.model(inputs_embeds=embeds)
+        run()
     for parameter in rose.parameters():
         kept.pop(parameter.untyped_storage().data_ptr(), None)
     return sum(tensor.untyped_storage().nbytes() for tensor in kept.values())
+
+
+def test_a_step_of_nano_keeps_about_what_is_estimated() -> None:
+    config = PRESETS['nano']()
+    tokenizer = RoseTokenizer.load(find_folder('nano') / TOKENIZER_FILE)
+    prompter = Prompter(tokenizer, config.category.template)
+    source = replace(streets(), kept_patches=None)
+    dataset = ExampleDataset(source, 5, IMAGES, config, prompter)
+    examples = [dataset[number] for number in range(IMAGES)]
+    objective = Objective(build_rose(config).train(), prompter, tokenizer)
+    kept = kept_by(objective.rose, lambda: objective(examples)[0])
+    plan = make(config, examples, prompter, 1)
+    estimate = plan.nbytes - nbytes(plan, *STATES)
+    assert kept == pytest.approx(estimate, rel=0.35)
 
 
 def test_less_is_trained_with_lora_and_less_is_kept_with_checkpointing() -> None:
