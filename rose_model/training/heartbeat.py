@@ -60,14 +60,24 @@ class Heartbeat:
         return lost[0] if lost else None
 
     def leave(self) -> None:
-        """The last sign: this process is done, and needs nobody."""
+        """The last sign: this process is done, and needs nobody.
+
+        The store may end with the main process, which lets the others leave first.
+        """
         try:
             self._store.add(str(self._rank), _LEFT)
+            self._store.set(_done(self._rank), '')
+            if self._rank == _MAIN:
+                self._store.wait([_done(other) for other in self._watched])
         except DistError:
-            return  # so is the main process
+            return  # the main process has waited long enough, or is gone
 
     def _age_s(self, other: int) -> float:
         return time.monotonic() - self._seen_s[other]
+
+
+def _done(rank: int) -> str:
+    return f'{rank} is done'
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -206,9 +207,10 @@ def test_who_gives_no_sign_is_missed_by_all(clock: list[float], lost: int) -> No
 
 def test_who_is_done_is_not_missed(clock: list[float]) -> None:
     store = HashStore()
+    store.set_timeout(timedelta(milliseconds=10))
     beats = [Heartbeat(store, rank, 3) for rank in range(3)]
     assert [beat.beat() for beat in beats] == [None] * 3
-    beats[0].leave()
     beats[2].leave()
+    beats[0].leave()
     clock[0] += 10 * heartbeat.LOST_AFTER_S
     assert beats[1].beat() is None

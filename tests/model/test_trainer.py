@@ -7,11 +7,7 @@ import itertools
 import json
 import os
 import signal
-import threading
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from multiprocessing import active_children
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +15,6 @@ import pytest
 import torch
 from rich.console import Console
 from torch import Tensor, nn
-from torch.utils.data import Dataset
 
 from rose_model.checkpoint import check_folder, load_pretrained
 from rose_model.config import RoseConfig
@@ -37,52 +32,7 @@ from rose_model.training.stop_signal import StoppedError, stop_signal
 from rose_model.training.trainer import Trainer
 from rose_model.training.world import World
 
-WORLD = World(device=torch.device('cpu'))
-
-
-class Numbers(Dataset[Tensor]):
-    def __init__(self, first: int, length: int) -> None:
-        self.first, self.length = first, length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def __getitem__(self, index: int) -> Tensor:
-        return torch.randn(4, generator=torch.Generator().manual_seed(self.first + index))
-
-
-class Regression(nn.Module):
-    """A small network with dropout; ``spoiled``: passes whose loss is not finite."""
-
-    def __init__(self, spoiled: tuple[int, ...] = ()) -> None:
-        super().__init__()
-        torch.manual_seed(5)
-        self.layers = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.3), nn.Linear(8, 1))
-        self.spoiled, self.passes = spoiled, 0
-
-    def forward(self, batch: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        with torch.autocast('cpu', enabled=False):
-            error = (self.layers(batch).squeeze(1) - batch.sum(1)).square().mean()
-        loss = error * (torch.inf if self.passes in self.spoiled else 1)
-        self.passes += 1
-        return loss, {'error': error}
-
-
-@dataclass
-class TinyStage:
-    module: nn.Module = field(default_factory=Regression)
-    name: str = 'tiny'
-
-    def dataset(self, first: int, length: int) -> Dataset[Any]:
-        return Numbers(first, length)
-
-    def collate(self, examples: list[Tensor]) -> Tensor:
-        return torch.stack(examples)
-
-
-def tiny_recipe(**changes: Any) -> StageRecipe:
-    settings = {'steps': 12, 'batch_size': 4, 'learning_rate': 1e-2, 'warmup_steps': 2}
-    return StageRecipe(**(settings | changes))
+from .tiny_stage import WORLD, Regression, TinyStage, tiny_recipe
 
 
 def train(folder: Path, recipe: StageRecipe, stage: TinyStage | None = None, **options: Any):
@@ -242,40 +192,6 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
         os.kill(os.getpid(), signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
-
-
-@dataclass
-class FailingStage(TinyStage):
-    """``fail`` is called in the worker that makes the fifth example."""
-
-    fail: Callable[[], object] = time.monotonic
-
-    def dataset(self, first: int, length: int) -> Dataset[Any]:
-        fail = self.fail
-
-        class Failing(Numbers):
-            def __getitem__(self, index: int) -> Tensor:
-                if index == 4:
-                    fail()
-                return super().__getitem__(index)
-
-        return Failing(first, length)
-
-
-def test_a_killed_worker_is_said(tmp_path: Path) -> None:
-    stage = FailingStage(fail=lambda: os.kill(os.getpid(), signal.SIGKILL))
-    with pytest.raises(TrainingError, match=r'lost: DataLoader worker.*--resume'):
-        Trainer(tmp_path, ema_decay=0.0, world=WORLD).fit(stage, tiny_recipe())
-
-
-def test_a_worker_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('rose_model.training.batches.PATIENCE_S', 1.0)
-    stage = FailingStage(fail=threading.Event().wait)
-    with pytest.raises(TrainingError, match=r'timed out.*--resume'):
-        Trainer(tmp_path, ema_decay=0.0, world=WORLD).fit(stage, tiny_recipe())
-    for worker in active_children():
-        worker.join(timeout=10)
-    assert not active_children()
 
 
 def test_saves_follow_the_running_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
