@@ -143,9 +143,14 @@ def load_of(prompter: Prompter, objects: int) -> Load:
     )
 
 
-def word_tokenizer() -> RoseTokenizer:
-    """Every word is one token, as in a large vocabulary; always the same one, for time."""
-    tokenizer = Tokenizer(models.WordLevel({'<unk>': 0}, unk_token='<unk>'))  # noqa: S106
+def word_tokenizer(words: int = 1) -> RoseTokenizer:
+    """Every word is one token, as in a large vocabulary; always the same one, for time.
+
+    ``words``: so many ids can be read, as w1, w2 and so on.
+    """
+    numbered = {f'Ġw{number}': number for number in range(1, words)}
+    vocabulary = {'<unk>': 0, **numbered}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token='<unk>'))  # noqa: S106
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens(list(SPECIAL_TOKENS))

@@ -14,10 +14,8 @@ import time
 from functools import partial
 from pathlib import Path
 
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-
 from benchmarks.figures import Figure, Section, report
-from benchmarks.forced_frame import SPECIAL_TOKENS
+from benchmarks.forced_frame import SPECIAL_TOKENS, word_tokenizer
 from benchmarks.random_weights import random_rose
 from rose_model import RoseSegmenter
 from rose_model.checkpoint import Pretrained
@@ -26,7 +24,6 @@ from rose_model.config import PatchFilterConfig
 from rose_model.presets import PRESETS
 from rose_model.records import Segmentation
 from rose_model.rose import build_rose
-from rose_model.tokenizer import RoseTokenizer
 
 SEGMENTS = 10
 MEMORY_GIB = 24
@@ -40,7 +37,7 @@ def main() -> None:
     arguments = parser.parse_args()
     image = read_rgb(arguments.picture)
     config = PRESETS[arguments.preset]()
-    tokenizer = _numbered_words(config.language.vocabulary)
+    tokenizer = word_tokenizer(config.language.vocabulary - len(SPECIAL_TOKENS))
     begin_s = time.monotonic()
     rose = random_rose(partial(build_rose, config))
     patch_filter = PatchFilterConfig(max_segments=SEGMENTS, min_objectness=0.0)
@@ -57,16 +54,6 @@ def main() -> None:
     ]
     report(f'full_size_{arguments.preset}', {arguments.picture.name: Section(seconds, figures)})
     print('names:', ', '.join(repr(segment.category) for segment in frame.segments))
-
-
-def _numbered_words(rows: int) -> RoseTokenizer:
-    """A word for each row of the token table, so that every name can be read."""
-    words = {f'Ġw{number}': number for number in range(rows - len(SPECIAL_TOKENS))}
-    tokenizer = Tokenizer(models.WordLevel(words, unk_token='Ġw0'))  # noqa: S106
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(list(SPECIAL_TOKENS))
-    return RoseTokenizer(tokenizer)
 
 
 def _figures(frame: Segmentation) -> list[Figure]:

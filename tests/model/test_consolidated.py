@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -20,6 +19,8 @@ from rose_model.rose import build_rose
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.merging import merge_run
 from rose_model.training.recipe import Recipe, StageRecipe
+
+from .launched import torchrun
 
 TIMEOUT_S = 600
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * TIMEOUT_S)]
@@ -51,24 +52,10 @@ def run(
     recipe = Recipe(start=str(folder / 'start'), ema_decay=0.0, lora='default', whole=stage)
     (folder / 'recipe.yaml').write_text(recipe.dump())
     (folder / 'program.py').write_text(PROGRAM)
-    launcher = ['-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2']
-    paths = (
-        folder / 'program.py',
-        folder / 'run' / 'zero',
-        folder / 'recipe.yaml',
-        folder / 'run',
-    )
-    kept = {n: v for n, v in os.environ.items() if n != '_ROS_WHEELS_BOOTSTRAP_COMPLETE'}
-    done = subprocess.run(
-        [sys.executable, *launcher, *map(str, paths)],
-        env=kept | {'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder / 'run'
+    run = folder / 'run'
+    words = (folder / 'program.py', run / 'zero', folder / 'recipe.yaml', run)
+    torchrun(*words, timeout_s=TIMEOUT_S)
+    return run
 
 
 def consolidate(run: Path, out: Path, *options: str) -> Path:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +14,8 @@ from rose_model.training.log import LOG_FILE
 from rose_model.training.recipe import Recipe, StageRecipe
 from rose_model.training.run import run_training
 from rose_model.training.world import World
+
+from .launched import torchrun
 
 STEPS = 4
 TIMEOUT_S = 900
@@ -42,22 +41,9 @@ def recipe(rose_folder: Path, steps: int) -> Recipe:
     return Recipe(start=str(rose_folder), ema_decay=0.9, whole=stage)
 
 
-def torchrun(file: Path, out: Path, *options: str) -> None:
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name != '_ROS_WHEELS_BOOTSTRAP_COMPLETE'
-    }
-    command = [sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node']
-    done = subprocess.run(
-        [*command, '2', '-m', 'rose_model', 'train', str(file), '--out', str(out), *options],
-        env=environment | {'OMP_NUM_THREADS': '1', 'CUDA_VISIBLE_DEVICES': ''},
-        capture_output=True,
-        text=True,
-        timeout=TIMEOUT_S,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def train(file: Path, out: Path, *options: str) -> None:
+    words = ('-m', 'rose_model', 'train', file, '--out', out, *options)
+    torchrun(*words, timeout_s=TIMEOUT_S)
 
 
 def last_line(folder: Path) -> dict[str, float]:
@@ -84,9 +70,9 @@ def test_two_processes_train_as_one_does_and_resume_exactly(
         files[steps].write_text(recipe(rose_folder, steps).dump())
 
     run_training(recipe(rose_folder, STEPS), tmp_path / 'one', resume=False)
-    torchrun(files[STEPS], tmp_path / 'two')
-    torchrun(files[STEPS // 2], tmp_path / 'resumed')
-    torchrun(files[STEPS], tmp_path / 'resumed', '--resume')
+    train(files[STEPS], tmp_path / 'two')
+    train(files[STEPS // 2], tmp_path / 'resumed')
+    train(files[STEPS], tmp_path / 'resumed', '--resume')
 
     one, two = last_line(tmp_path / 'one'), last_line(tmp_path / 'two')
     assert one.keys() == two.keys()

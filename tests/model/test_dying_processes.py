@@ -19,6 +19,8 @@ from rose_model.training import heartbeat
 from rose_model.training.heartbeat import Heartbeat
 from rose_model.training.recipe import Recipe, StageRecipe
 
+from .launched import TORCHRUN, environment
+
 ALL_END_S = 60
 START_S = 300
 
@@ -54,10 +56,11 @@ def start(port: int) -> Iterator[object]:
     processes: list[subprocess.Popen[str]] = []
 
     def start(rank: int, program: str) -> subprocess.Popen[str]:
-        world = {'RANK': rank, 'LOCAL_RANK': rank, 'WORLD_SIZE': 2, 'MASTER_PORT': port}
+        world = {'RANK': rank, 'LOCAL_RANK': rank, 'WORLD_SIZE': 2}
+        main = {'MASTER_ADDR': '127.0.0.1', 'MASTER_PORT': port}
         process = subprocess.Popen(
             [sys.executable, '-c', program],
-            env=environment() | {name: str(value) for name, value in world.items()},
+            env=environment() | {name: str(value) for name, value in (world | main).items()},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -69,15 +72,6 @@ def start(port: int) -> Iterator[object]:
     for process in processes:
         process.kill()
         process.communicate()
-
-
-def environment() -> dict[str, str]:
-    kept = {n: v for n, v in os.environ.items() if n != '_ROS_WHEELS_BOOTSTRAP_COMPLETE'}
-    return kept | {
-        'MASTER_ADDR': '127.0.0.1',
-        'OMP_NUM_THREADS': '1',
-        'CUDA_VISIBLE_DEVICES': '',
-    }
 
 
 @pytest.mark.slow
@@ -126,10 +120,9 @@ def test_a_killed_process_ends_a_training_run(rose_folder: Path, tmp_path: Path)
     stage = StageRecipe(steps=10_000, batch_size=2, learning_rate=1e-4, warmup_steps=1, workers=2)
     recipe.write_text(Recipe(start=str(rose_folder), ema_decay=0.0, whole=stage).dump())
     out = tmp_path / 'run'
-    launcher = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
     train = ['-m', 'rose_model', 'train', str(recipe), '--out', str(out)]
     with subprocess.Popen(
-        [*launcher, '--nproc-per-node', '2', *train],
+        [*TORCHRUN, *train],
         env=environment(),
         stderr=subprocess.PIPE,
         text=True,
