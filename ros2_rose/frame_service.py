@@ -168,13 +168,20 @@ class RequestService(ABC):
         try:
             state = self._let_in(request)
         except Exception as error:  # one request must not end the node
-            self._node.get_logger().error(f'A request failed: {error!r}')
-            state = answer_for(error)
+            state = self._failed(error)
         return _Taken(request, self._session, start_s, state)
 
     async def _finish(self, taken: _Taken) -> FrameAnswer:
-        state = taken.state
-        return state if isinstance(state, FrameAnswer) else await self._wait(state)
+        if isinstance(taken.state, FrameAnswer):
+            return taken.state
+        try:
+            return await self._wait(taken.state)
+        except Exception as error:  # nor must waiting for it
+            return self._failed(error)
+
+    def _failed(self, error: Exception) -> FrameAnswer:
+        self._node.get_logger().error(f'A request failed: {error!r}')
+        return answer_for(error)
 
     def _filled(self, response: Any, taken: _Taken, answer: FrameAnswer) -> Any:  # noqa: ANN401
         self.counts.answered += 1
