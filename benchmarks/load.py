@@ -1,6 +1,7 @@
-"""The node under load, around a model that takes a known time: one table, ``results/load.json``.
+"""The node under load, around a model that takes a known time.
 
-``python -m benchmarks.load [stream overload flood cameras]``; 20 minutes for all four.
+``python -m benchmarks.load [stream overload flood cameras]``; 20 minutes for all four.  Prints a
+table of each and writes ``results/load_SCENARIO.json``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import numpy as np
 from benchmarks.figures import RESULTS, Figure, Section, report
 from benchmarks.node_bench import Load, Outcome, running_node, stub_command
 from benchmarks.refine_clients import RefineClients
+from benchmarks.steadiness import steadiness
 
 HD, VGA, CAMVID = (1280, 720), (640, 480), (480, 360)
 WARM_UP_S = 10
@@ -24,6 +26,7 @@ def stream(seconds: float) -> list[Figure]:
     """One camera of 1280x720 at 30 Hz, a model of 5 ms, ten minutes; what the node takes is that
     of the worst 200 frames in a row.
     """
+    idle = steadiness(min(seconds, 30))
     with running_node(stub_command(frame_ms=5)) as node:
         node.play(Load(WARM_UP_S, 30, HD))
         outcome = node.play(Load(seconds, 30, HD))
@@ -35,6 +38,7 @@ def stream(seconds: float) -> list[Figure]:
         Figure('publishing to arrival, model included, p50', outcome.percentile_ms(50), 'ms'),
         Figure('publishing to arrival, model included, p99', outcome.percentile_ms(99), 'ms'),
         Figure('processor time of the node', _cpu(outcome), 'cores'),
+        *idle,
         *_account(outcome),
     ]
 
@@ -134,14 +138,12 @@ def main() -> None:
     parser.add_argument(
         '--seconds', type=float, help='of each scenario, instead of its own length'
     )
-    parser.add_argument('--out', type=Path, default=RESULTS, help='folder of load.json')
+    parser.add_argument('--out', type=Path, default=RESULTS, help='folder of the results')
     given = parser.parse_args()
-    sections = {}
     for name in given.scenarios or SCENARIOS:
         scenario, full_s = SCENARIOS[name]
         seconds = given.seconds or full_s
-        sections[name] = Section(seconds, scenario(seconds))
-    report('load', sections, given.out)
+        report(f'load_{name}', {name: Section(seconds, scenario(seconds))}, given.out)
 
 
 if __name__ == '__main__':

@@ -27,7 +27,7 @@ def figures_of(tmp_path_factory):
             check=True,
             stdout=subprocess.DEVNULL,
         )
-        scenarios = json.loads((folder / 'load.json').read_text())['scenarios']
+        scenarios = json.loads((folder / f'load_{scenario}.json').read_text())['scenarios']
         return {figure['name']: figure['value'] for figure in scenarios[scenario]['figures']}
 
     return run
