@@ -137,7 +137,7 @@ def test_an_unknown_name_is_refused_with_a_hint(name, hint):
         parameters_from({name: 'x'})
 
 
-@pytest.mark.parametrize('name', every_name())
+@pytest.mark.parametrize('name', list(every_name()))
 def test_no_parameter_takes_a_value_of_another_type(name):
     with pytest.raises(ParameterError, match=name.replace('.', r'\.')):
         parameters_from({name: [b'no type of any parameter']})
