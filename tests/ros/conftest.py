@@ -15,7 +15,7 @@ from rcl_interfaces.srv import SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.parameter import Parameter
-from rclpy.qos import QoSProfile, ReliabilityPolicy
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
 
 from ros2_rose.conversions import to_nanoseconds, to_time
@@ -109,10 +109,11 @@ class RosSide:
     def wait_until_ready(self):
         self.wait_for(lambda: self.status.get('model', ('',))[0] == 'READY', 'the model')
 
-    def collect(self, kind, topic):
+    def collect(self, kind, topic, durability=DurabilityPolicy.VOLATILE):
         """A list that grows with the messages of a topic."""
         messages = []
-        self.node.create_subscription(kind, topic, messages.append, QoSProfile(depth=200))
+        profile = QoSProfile(depth=200, durability=durability)
+        self.node.create_subscription(kind, topic, messages.append, profile)
         return messages
 
     def publisher(self, kind, topic, reliability=ReliabilityPolicy.RELIABLE):

@@ -1,6 +1,9 @@
-"""A camera of 1920x1080: sends images at 10 Hz once somebody listens, and ends.
+"""A camera of 1920x1080: sends images at 10 Hz once somebody listens and it is told to, and ends.
 
 python play_large.py TOPIC reliable|best_effort NUMBER
+
+It is told to with a line on its standard input: that the camera knows of a listener does not mean
+that the listener knows of the camera.
 """
 
 import array
@@ -26,6 +29,7 @@ def main():
         if time.monotonic() > give_up:
             sys.exit(f'nobody listens to {topic}')
         rclpy.spin_once(node, timeout_sec=0.1)
+    sys.stdin.readline()
     image = Image(height=1080, width=1920, step=5760, encoding='rgb8')
     image.data = array.array('B', bytes(1080 * 5760))
     start = time.monotonic()

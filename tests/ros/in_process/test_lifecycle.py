@@ -9,6 +9,7 @@ import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Log
+from rclpy.qos import DurabilityPolicy
 
 import rose_model
 
@@ -28,7 +29,8 @@ NUMBERS = [*range(9), 10, 20, 30, 40, 50, 60, 61, 62, 97, 98, 99, 255]
 
 @pytest.fixture(scope='module')
 def log(ros):
-    return ros.collect(Log, '/rosout')
+    # As the node offers it: also what it said before the test's side knew of it.
+    return ros.collect(Log, '/rosout', DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 @pytest.fixture(autouse=True)
