@@ -25,7 +25,7 @@ from benchmarks.process_sample import ProcessSample
 from ros2_rose.srv import Refine
 
 NODE = ['scripts/rose_node']
-WARM_UP_MINUTES = 2
+WARM_UP_MINUTES = 5
 SIZE, RATE_HZ = (640, 480), 10
 WARM_UP_LOAD = 4
 PERIOD_S = 1.0
@@ -112,11 +112,11 @@ def _figures(minutes: list[Outcome], visitors: Visitors) -> list[Figure]:
     ]
     if len(minutes) >= 60:
         slope, upper = _slope(samples)
-        quarters = range(0, len(minutes), len(minutes) // 4)
+        tens = range(0, len(minutes), 10)
         figures[4:4] = [
             *(
                 Figure(f'own memory after {minute} minutes', _own(minutes[minute].samples), 'MiB')
-                for minute in quarters
+                for minute in tens
             ),
             Figure('slope of own memory', slope, 'MiB/h'),
             Figure('slope of own memory, upper 95 % bound', upper, 'MiB/h', at_most=1),
@@ -148,7 +148,7 @@ def _slope(samples: list[ProcessSample]) -> tuple[float, float]:
 def main() -> None:
     """Run for as long as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--minutes', type=int, default=10, help='after two of warm-up')
+    parser.add_argument('--minutes', type=int, default=10, help='after five of warm-up')
     parser.add_argument('--stub', action='store_true', help='a model of 5 ms instead of nano')
     given = parser.parse_args()
     name = f'soak_{given.minutes}_{"stub" if given.stub else "nano"}'

@@ -7,10 +7,12 @@ needs for it, so nobody sends the image again.
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from ros2_rose.corrections import Scope
 from ros2_rose.ontology import NO_ONTOLOGY, Ontology
@@ -74,10 +76,29 @@ class FrameRecord:
         )
 
 
+class _ExpiredStamps:
+    """The last ``REMEMBERED_STAMPS`` of them.
+
+    All of their memory is taken at once: small objects that live for minutes among those of every
+    frame let the memory of the node grow for as long.
+    """
+
+    def __init__(self) -> None:
+        self._ring = np.zeros(REMEMBERED_STAMPS, dtype=np.int64)
+        self._count = 0
+
+    def add(self, stamp_ns: int) -> None:
+        self._ring[self._count % REMEMBERED_STAMPS] = stamp_ns
+        self._count += 1
+
+    def __contains__(self, stamp_ns: int) -> bool:
+        return bool((self._ring[: self._count] == stamp_ns).any())
+
+
 class _CameraHistory:
     def __init__(self) -> None:
         self.records: OrderedDict[int, FrameRecord] = OrderedDict()
-        self.expired: deque[int] = deque(maxlen=REMEMBERED_STAMPS)
+        self.expired = _ExpiredStamps()
 
 
 class FrameHistory:
@@ -102,7 +123,7 @@ class FrameHistory:
             camera.records.pop(record.stamp_ns, None)
             camera.records[record.stamp_ns] = record
             while len(camera.records) > self._length:
-                camera.expired.append(camera.records.popitem(last=False)[0])
+                camera.expired.add(camera.records.popitem(last=False)[0])
 
     def update(self, record: FrameRecord) -> None:
         """Put a corrected frame in the place of its earlier revision, if that is still there."""

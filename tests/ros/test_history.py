@@ -2,7 +2,13 @@
 
 import pytest
 
-from ros2_rose.history import FrameExpiredError, FrameHistory, FrameRecord, NoSuchFrameError
+from ros2_rose.history import (
+    REMEMBERED_STAMPS,
+    FrameExpiredError,
+    FrameHistory,
+    FrameRecord,
+    NoSuchFrameError,
+)
 
 
 def record(stamp_ns, camera='front', frame_seq=0):
@@ -31,6 +37,14 @@ def test_an_old_frame_has_expired():
     with pytest.raises(FrameExpiredError, match='last 3 frames'):
         history.find('front', 10)
     assert history.oldest_stamp_ns('front') == 20
+
+
+def test_a_frame_of_long_ago_is_as_one_that_never_was():
+    history = history_of(*range(1, REMEMBERED_STAMPS + 3), length=1)
+    with pytest.raises(NoSuchFrameError, match='no processed frame of this stamp'):
+        history.find('front', 1)
+    with pytest.raises(FrameExpiredError):
+        history.find('front', 2)
 
 
 def test_zero_is_the_newest_frame():
