@@ -148,7 +148,8 @@ def _slope(samples: list[ProcessSample]) -> tuple[float, float]:
 def main() -> None:
     """Run for as long as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument('--minutes', type=int, default=10, help='after five of warm-up')
+    warm_up = f'after {WARM_UP_MINUTES} of warm-up'
+    parser.add_argument('--minutes', type=int, default=10, help=warm_up)
     parser.add_argument('--stub', action='store_true', help='a model of 5 ms instead of nano')
     given = parser.parse_args()
     name = f'soak_{given.minutes}_{"stub" if given.stub else "nano"}'
