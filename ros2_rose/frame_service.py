@@ -228,8 +228,9 @@ class RequestService(ABC):
             if job.close(FrameAnswer(Codes.TIMEOUT, f'Not done within {timeout_s:.3g} s.')):
                 waiting.worker.withdraw(job)
 
+        # In a group of its own, which goes with it: groups remember all that ever was in them.
         timer = self._node.create_timer(
-            timeout_s, on_deadline, callback_group=self._group, clock=self._clock
+            timeout_s, on_deadline, callback_group=ReentrantCallbackGroup(), clock=self._clock
         )
         answer: FrameAnswer = await waiting.future
         self._open.discard(job)

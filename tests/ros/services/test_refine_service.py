@@ -1,6 +1,8 @@
 """Corrections: every request gets exactly one answer, whatever the model does meanwhile."""
 
+import gc
 import threading
+import weakref
 
 import pytest
 from std_msgs.msg import Header
@@ -34,6 +36,21 @@ def test_a_correction_answers_with_what_changed_and_is_kept(bench):
     assert kept.segmentation.find('1').category == 'bus'
     assert bench.ask('tram').result.revision == 2  # by now the first one is published, too
     assert [record.revision for record in bench.published] == [1]
+
+
+def test_answered_requests_leave_no_weak_references(bench):
+    """Groups of rclpy keep one to each timer that ever was in them."""
+
+    def weak_references_after(requests):
+        for _ in range(requests):
+            assert bench.ask().success
+        gc.collect()
+        return sum(type(item) is weakref.ref for item in gc.get_objects())
+
+    bench.open()
+    weak_references_after(1)  # of caches of Python
+    before = weak_references_after(20)
+    assert weak_references_after(20) < before + 20
 
 
 def test_for_the_track_the_label_stays_with_the_object(bench):
