@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import gc
 import os
@@ -10,10 +11,18 @@ from pathlib import Path
 
 import torch
 
+# What is passed over when Python ends would be told of as leaked, by the libraries that look.
+atexit.register(gc.unfreeze)
+
 _PROCESS = Path('/proc/self')
-_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
-"""Of ``malloc.h``."""
-_OWN_PAGES_BYTES = 8 * 2**20
+_MALLOPT = {
+    'M_ARENA_MAX': (-8, 1),
+    'M_MMAP_THRESHOLD': (-3, 2**25),
+    'M_TRIM_THRESHOLD': (-1, 2**28),
+}
+"""The number that ``malloc.h`` has for each, and the value: heaps, the bytes from which a piece
+has pages of its own, and the bytes from which the free end of the heap is given back.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,20 +52,19 @@ def read_resources() -> Resources:
     )
 
 
-def even_memory() -> None:
-    """Keep resident memory even while images of changing sizes come; call it before the first.
+def keep_memory() -> None:
+    """Let the C library keep what a frame frees for the next one, in one heap; call it before the
+    first.
 
-    By itself the C library takes ever larger pieces out of heaps that it shares with small ones,
-    one heap a thread, and a process creeps for minutes towards what the worst frame leaves
-    scattered in each: eight sizes of image in turn took 1043 MiB and varied by 30, so they take
-    970 and vary by 6.  One heap is no bottleneck where one thread has the model; pages for pieces
-    below 8 MiB, taken anew for each frame, would cost a frame of the small model a tenth of its
-    time.
+    By itself it has a heap for each thread and gives much back in between: a frame of the small
+    model on a CPU then waits for 9,000 pages, a tenth of its time, and the memory of the process
+    goes up and down by 30 MiB with the sizes of images, and ever a little higher.  One heap is no
+    bottleneck where one thread has the model.  What the node kept is given back in *cleanup*.
     """
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is not None:  # glibc has it
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES_BYTES)
+        for number, value in _MALLOPT.values():
+            mallopt(number, value)
 
 
 def give_memory_back() -> None:
@@ -64,8 +72,14 @@ def give_memory_back() -> None:
 
     Python's collector frees what refers to itself in circles; the C library, which keeps freed
     memory for later, and PyTorch's allocator on the GPU are then asked to let go of it.
+
+    What is left, half a million objects of the libraries, the collector passes over from then on:
+    it would go through them again and again, with a hundred masks a frame every half minute, and
+    all threads would stand still for a third of a second.
     """
+    gc.unfreeze()
     gc.collect()
+    gc.freeze()
     trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
     if trim is not None:  # glibc has it
         trim(0)

@@ -88,6 +88,7 @@ def segment_fields(
     correction of this frame has changed or added it.  ``ontology``: the class of its label.
     """
     x1, y1, x2, y2 = segment.box_xyxy
+    counts = encode_runs(segment.mask)
     return {
         'id': segment.id,
         'label': segment.category,
@@ -96,13 +97,13 @@ def segment_fields(
         'kind': int(Kind.THING if segment.is_thing else Kind.STUFF),
         'source': int(Source.REFINED if is_refined else _STATED[stated]),
         'revision': segment.revision,
-        'area': segment.area,
+        'area': int(counts[1::2].sum()),  # sooner than counting pixels
         'ontology': ontology,
         'mask': {
             'x_offset': x1,
             'y_offset': y1,
             'width': x2 - x1,
             'height': y2 - y1,
-            'counts': encode_runs(segment.mask),
+            'counts': counts,
         },
     }

@@ -225,6 +225,7 @@ class ModelWorker:
             self._state = ModelState.FAILED
             self._logger.error(f'The model cannot be loaded. {self._failure}')
             return None
+        give_memory_back()
         self._state = ModelState.READY
         self._logger.info(f'The model {segmenter.name} is ready.')
         return segmenter

@@ -1,7 +1,11 @@
 """What the process takes: counted rightly, and given back."""
 
+import gc
 import os
+import subprocess
+import sys
 import threading
+import weakref
 
 import numpy as np
 import torch
@@ -39,6 +43,52 @@ def test_memory_in_a_circle_of_references_is_given_back():
     assert read_resources().memory_bytes - before > 0.9 * taken
     give_memory_back()
     assert read_resources().memory_bytes - before < 0.1 * taken
+
+
+class Knot:
+    """Refers to itself."""
+
+    def __init__(self):
+        self.itself = self
+
+
+def test_the_collector_passes_over_what_was_there():
+    give_memory_back()
+    assert len(gc.get_objects()) < 0.1 * gc.get_freeze_count()
+
+
+def test_what_the_collector_passed_over_is_given_back_once_nobody_refers_to_it():
+    knot = Knot()
+    known = weakref.ref(knot)
+    give_memory_back()
+    del knot
+    gc.collect()
+    assert known() is not None  # or the fact would be no news
+    give_memory_back()
+    assert known() is None
+
+
+def pages_of_the_second_piece(preparation):
+    """How many pages a process waits for that has had 16 MiB and given them back."""
+    code = f"""
+import resource
+from ros2_rose.resources import keep_memory
+{preparation}
+bytearray(b'x') * 2**24
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+bytearray(b'x') * 2**24
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+    child = subprocess.run(
+        [sys.executable, '-c', code], capture_output=True, text=True, check=True
+    )
+    return int(child.stdout)
+
+
+def test_what_a_frame_has_freed_is_there_for_the_next_one():
+    pages = 16 * MIB // os.sysconf('SC_PAGE_SIZE')
+    assert pages_of_the_second_piece('') > 0.9 * pages  # or the fact would be no news
+    assert pages_of_the_second_piece('keep_memory()') < 0.1 * pages
 
 
 def test_memory_on_a_gpu_is_told_of_where_one_is_used(monkeypatch):
