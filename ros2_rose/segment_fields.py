@@ -97,7 +97,7 @@ def segment_fields(
         'kind': int(Kind.THING if segment.is_thing else Kind.STUFF),
         'source': int(Source.REFINED if is_refined else _STATED[stated]),
         'revision': segment.revision,
-        'area': int(counts[1::2].sum()),  # sooner than counting pixels
+        'area': int(counts[1::2].sum()),  # cheaper than counting pixels
         'ontology': ontology,
         'mask': {
             'x_offset': x1,

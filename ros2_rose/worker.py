@@ -220,12 +220,12 @@ class ModelWorker:
         try:
             with heard_by(ModelLog(self._logger, self._note)):
                 segmenter = self._load()
+            give_memory_back()
         except Exception as error:  # any library below may fail in its own way
             self._failure = _told(error)
             self._state = ModelState.FAILED
             self._logger.error(f'The model cannot be loaded. {self._failure}')
             return None
-        give_memory_back()
         self._state = ModelState.READY
         self._logger.info(f'The model {segmenter.name} is ready.')
         return segmenter

@@ -1,5 +1,6 @@
 """The worker: one thread, frames and corrections in turn, nothing that ends it but stop()."""
 
+import gc
 import threading
 
 import pytest
@@ -93,6 +94,16 @@ def test_loading_ends_in_ready_and_stopping_in_stopped(make_bench):
     bench.worker.stop()
     assert bench.worker.join(WAIT_S)
     assert bench.worker.state is ModelState.STOPPED
+
+
+def test_the_collector_passes_over_what_loading_has_left(make_bench):
+    """Or all threads stand still for long, again and again, while it goes through that."""
+    gc.unfreeze()
+    bench = make_bench()
+    bench.worker.start()
+    bench.worker.submit(bench.correction('c'))
+    bench.wait_for(1)
+    assert gc.get_freeze_count() > 10 * len(gc.get_objects())
 
 
 def test_a_model_that_cannot_be_loaded_says_why():
