@@ -15,13 +15,9 @@ import torch
 atexit.register(gc.unfreeze)
 
 _PROCESS = Path('/proc/self')
-_MALLOPT = {
-    'M_ARENA_MAX': (-8, 1),
-    'M_MMAP_THRESHOLD': (-3, 2**25),
-    'M_TRIM_THRESHOLD': (-1, 2**28),
-}
-"""The number that ``malloc.h`` has for each, and the value: heaps, the bytes from which a piece
-has pages of its own, and the bytes from which the free end of the heap is given back.
+_MALLOPT = {'M_ARENA_MAX': (-8, 1), 'M_MMAP_THRESHOLD': (-3, 2**23)}
+"""The number that ``malloc.h`` has for each, and the value: how many heaps, and the bytes from
+which a piece has pages of its own.
 """
 
 
@@ -52,14 +48,12 @@ def read_resources() -> Resources:
     )
 
 
-def keep_memory() -> None:
-    """Let the C library keep what a frame frees for the next one, in one heap; call it before the
-    first.
+def even_memory() -> None:
+    """Keep the C library from scattering what a frame needs; call it before the first.
 
-    By itself it has a heap for each thread and gives much back in between: a frame of the small
-    model on a CPU then waits for 9,000 pages, a tenth of its time, and the memory of the process
-    goes up and down by 30 MiB with the sizes of images, and ever a little higher.  One heap is no
-    bottleneck where one thread has the model.  What the node kept is given back in *cleanup*.
+    By itself it has a heap for each thread, and takes ever larger pieces out of them: where the
+    sizes of images change, resident memory goes up and down by tens of MiB and creeps to what the
+    worst frame has left in each.  One heap is no bottleneck where one thread has the model.
     """
     mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
     if mallopt is not None:  # glibc has it

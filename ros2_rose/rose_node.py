@@ -40,7 +40,7 @@ from ros2_rose.pipeline import LoadSegmenter, Pipeline
 from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
 from ros2_rose.reporter import Reporter
-from ros2_rose.resources import give_memory_back, keep_memory
+from ros2_rose.resources import even_memory, give_memory_back
 from ros2_rose.segmenting import load_segmenter, sam_choice
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.transitions import refuse_illegal_transitions, transition
@@ -334,7 +334,7 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> int:
     """Run the node until SIGINT or SIGTERM; returns the exit code.  ``load`` gives the model."""
-    keep_memory()
+    even_memory()
     try:
         init_ros(args)
         node = RoseNode(load)
