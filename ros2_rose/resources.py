@@ -6,6 +6,7 @@ import atexit
 import ctypes
 import gc
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,10 +16,10 @@ import torch
 atexit.register(gc.unfreeze)
 
 _PROCESS = Path('/proc/self')
-_MALLOPT = {'M_ARENA_MAX': (-8, 1), 'M_MMAP_THRESHOLD': (-3, 2**23)}
-"""The number that ``malloc.h`` has for each, and the value: how many heaps, and the bytes from
-which a piece has pages of its own.
-"""
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8
+"""What ``malloc.h`` calls them."""
+_OWN_PAGES_BYTES = 2**23
+"""From so many bytes on a piece has pages of its own."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +56,10 @@ def even_memory() -> None:
     sizes of images change, resident memory goes up and down by tens of MiB and creeps to what the
     worst frame has left in each.  One heap is no bottleneck where one thread has the model.
     """
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is not None:  # glibc has it
-        for number, value in _MALLOPT.values():
-            mallopt(number, value)
+    mallopt = _of_glibc('mallopt')
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+        mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES_BYTES)
 
 
 def give_memory_back() -> None:
@@ -74,11 +75,17 @@ def give_memory_back() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-    trim = getattr(ctypes.CDLL(None), 'malloc_trim', None)
-    if trim is not None:  # glibc has it
+    trim = _of_glibc('malloc_trim')
+    if trim is not None:
         trim(0)
     if _uses_cuda():
         torch.cuda.empty_cache()
+
+
+def _of_glibc(name: str) -> Callable[..., int] | None:
+    """A function that other C libraries lack."""
+    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
+    return function
 
 
 def _uses_cuda() -> bool:
