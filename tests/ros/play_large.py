@@ -1,9 +1,11 @@
-"""A camera of 1920x1080: sends images at 10 Hz once somebody listens and it is told to, and ends.
+"""A camera of 1920x1080: sends images at 10 Hz once somebody listens and it is told to.
 
 python play_large.py TOPIC reliable|best_effort NUMBER
 
 It is told to with a line on its standard input: that the camera knows of a listener does not mean
-that the listener knows of the camera.
+that the listener knows of the camera.  It writes a line when it has sent all, and ends with its
+input: an image lies in the camera's memory until the listener has come to read it, and a
+best-effort camera that ends before takes the image with it.
 """
 
 import array
@@ -39,6 +41,8 @@ def main():
         image.header.stamp = node.get_clock().now().to_msg()
         publisher.publish(image)
     publisher.wait_for_all_acked(Duration(seconds=WAIT_S))
+    print('all sent', flush=True)
+    sys.stdin.read()
     node.destroy_node()
     rclpy.shutdown()
 

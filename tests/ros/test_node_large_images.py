@@ -1,7 +1,9 @@
 """Images of 1920x1080: all of them arrive with the shipped profile, without it each is counted."""
 
+import select
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -44,52 +46,52 @@ def node(ros, start_node, has_profile):
     process.stop()
 
 
-def play(ros, reliability):
-    """Let a camera of this reliability send all of its images, once the node knows it and says
-    so; what was said of it meanwhile.
+@contextmanager
+def played(ros, reliability):
+    """What was said of a camera of this reliability while it sent its images, which began once
+    the node knew the camera and said so; the camera stays until the end of the block.
     """
     script = Path(__file__).with_name('play_large.py')
     topic = f'/{reliability}/image_raw'
     command = [sys.executable, script, topic, reliability, str(NUMBER)]
-    camera = subprocess.Popen(command, stdin=subprocess.PIPE)
     silent = f'/large_camera could be heard on {topic}, but sends nothing'
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as camera:
 
-    def is_known():
-        assert camera.poll() is None, 'the camera has ended'
-        return ros.status.get(f'input/{reliability}', ('',))[0].endswith(silent)
+        def is_known():
+            assert camera.poll() is None, 'the camera has ended'
+            return ros.status.get(f'input/{reliability}', ('',))[0].endswith(silent)
 
-    ros.wait_for(is_known, silent)
-    camera.stdin.write(b'\n')
-    camera.stdin.close()
-    told = set()
+        ros.wait_for(is_known, silent)
+        camera.stdin.write(b'\n')
+        camera.stdin.flush()
+        told = set()
 
-    def has_ended():
-        status = ros.status.get(f'input/{reliability}', ('',))[0]
-        told.add((ros.level.get(f'input/{reliability}'), status))
-        return camera.poll() is not None
+        def has_sent_all():
+            status = ros.status.get(f'input/{reliability}', ('',))[0]
+            told.add((ros.level.get(f'input/{reliability}'), status))
+            return select.select([camera.stdout], [], [], 0)[0]
 
-    ros.wait_for(has_ended, 'the end of the camera')
-    assert camera.wait() == 0
-    return told
+        ros.wait_for(has_sent_all, 'all of the images to be sent')
+        yield told
+    assert camera.returncode == 0
 
 
 def test_a_reliable_camera_loses_nothing(ros, node):
-    play(ros, 'reliable')
-    ros.wait_for(lambda: ros.count('reliable', 'received') == NUMBER, 'all images')
+    with played(ros, 'reliable'):
+        ros.wait_for(lambda: ros.count('reliable', 'received') == NUMBER, 'all images')
     assert ros.count('reliable', 'lost') == 0
 
 
 def test_a_best_effort_camera_loses_nothing_with_the_profile_and_is_accounted_for_without(
     ros, node, has_profile
 ):
-    told = play(ros, 'best_effort')
-
     def known():
         return ros.count('best_effort', 'received') + ros.count('best_effort', 'lost')
 
     # Nothing tells of an image lost before the first that arrives, nor of one after the last.
     edges = 0 if has_profile else 2
-    ros.wait_for(lambda: known() >= NUMBER - edges, 'the account')
+    with played(ros, 'best_effort') as told:
+        ros.wait_for(lambda: known() >= NUMBER - edges, 'the account')
     assert known() <= NUMBER
     lost = ros.count('best_effort', 'lost')
     assert not (lost and has_profile)
