@@ -48,8 +48,8 @@ class Outcome:
     """What came of a load.  ``sent``, ``received``, ``processed``, ``unaccounted``: images by
     camera; the last is what no counter of the node knows.  ``latency_ms``: from the publishing of
     an image to the arrival of its segments.  ``node_p50_ms``, ``node_p99_ms``: the node's own,
-    from the arrival of an image to the publishing of its segments, of 200 frames at a time, one
-    value a report.  ``samples`` of the node's process.
+    from the arrival of an image to the publishing of its segments, of its newest ``latencies``
+    frames, one value a report.  ``samples`` of the node's process.
     """
 
     sent: dict[str, int] = field(default_factory=dict)
@@ -223,10 +223,14 @@ def running_node(command: Sequence[str], **parameters: object) -> Iterator[NodeB
 
 
 def stub_command(
-    frame_ms: float, refine_ms: float = 20.0, segments: int = 20, scene: str = 'ellipses'
+    frame_ms: float,
+    refine_ms: float = 20.0,
+    segments: int = 20,
+    scene: str = 'ellipses',
+    latencies: int = 200,
 ) -> list[str]:
-    """The node around a stub of these times."""
-    numbers = (frame_ms, refine_ms, segments)
+    """The node around a stub of these times; ``latencies``: the frames of its percentiles."""
+    numbers = (frame_ms, refine_ms, segments, latencies)
     return ['-m', 'benchmarks.stub_node', *map(str, numbers), scene]
 
 

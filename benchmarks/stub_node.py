@@ -1,7 +1,8 @@
 """The real node around a model that takes a known time, so that all the rest is the node's.
 
-``python -m benchmarks.stub_node FRAME_MS REFINE_MS SEGMENTS SCENE --ros-args ...``, where SCENE is
-``ellipses``, which do not overlap, or ``dense``, a crowded street.
+``python -m benchmarks.stub_node FRAME_MS REFINE_MS SEGMENTS LATENCIES SCENE --ros-args ...``: the
+percentiles are those of the newest LATENCIES frames, and SCENE is ``ellipses``, which do not
+overlap, or ``dense``, a crowded street.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.dense_scene import dense_segments
+from ros2_rose import diagnostics
 from ros2_rose.parameters import RoseParameters
 from ros2_rose.rose_node import run
 from ros2_rose.worker import Segmenter
@@ -117,13 +119,14 @@ _SCENES = {'ellipses': _ellipses, 'dense': _dense}
 
 def main() -> NoReturn:
     """Run the node with the stub until a signal ends it."""
-    frame_ms, refine_ms, segments = (float(text) for text in sys.argv[1:4])
-    scene = sys.argv[4]
+    frame_ms, refine_ms, segments, latencies = (float(text) for text in sys.argv[1:5])
+    scene = sys.argv[5]
+    diagnostics.LATENCIES = int(latencies)
 
     def load(parameters: RoseParameters) -> Segmenter:
         return StubSegmenter(frame_ms / 1e3, refine_ms / 1e3, int(segments), scene)
 
-    os._exit(run([sys.argv[0], *sys.argv[5:]], load))
+    os._exit(run([sys.argv[0], *sys.argv[6:]], load))
 
 
 if __name__ == '__main__':

@@ -20,7 +20,8 @@ from ros2_rose.one_line import one_line
 from ros2_rose.resources import Resources
 from ros2_rose.worker import ModelState
 
-_LATENCIES = 200  # the newest frames that the percentiles are taken over
+LATENCIES = 200
+"""The newest frames that the percentiles are taken over; a benchmark sets its own."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class LatencyMeter:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._latencies_ms: deque[float] = deque(maxlen=_LATENCIES)
+        self._latencies_ms: deque[float] = deque(maxlen=LATENCIES)
 
     def add(self, latency_s: float) -> None:
         """Count one frame."""
