@@ -8,6 +8,7 @@ import threading
 import weakref
 
 import numpy as np
+import pytest
 import torch
 
 from ros2_rose import resources
@@ -68,16 +69,14 @@ def test_what_the_collector_passed_over_is_given_back_once_nobody_refers_to_it()
     assert known() is None
 
 
-def kept_of_a_large_piece(preparation):
-    """How many bytes a process keeps of 16 MiB that it has freed, with a small piece behind."""
+def kept(preparation, work):
+    """How many bytes a process keeps of what it has taken and freed again."""
     code = f"""
 from ros2_rose.resources import even_memory, read_resources
 {preparation}
 bytearray(b'x') * 2**24  # by itself glibc takes the next ones of this size out of the heap
 before = read_resources().memory_bytes
-large = bytearray(b'x') * 2**24
-small = [bytearray(b'x') * 2**16 for _ in range(64)]
-del large
+{work}
 print(read_resources().memory_bytes - before)
 """
     command = [sys.executable, '-c', code]
@@ -85,8 +84,20 @@ print(read_resources().memory_bytes - before)
 
 
 def test_a_large_piece_is_given_back_whatever_lies_behind_it():
-    assert kept_of_a_large_piece('') > 16 * MIB  # or the fact would be no news
-    assert kept_of_a_large_piece('even_memory()') < 8 * MIB
+    work = """
+large = bytearray(b'x') * 2**24
+small = [bytearray(b'x') * 2**16 for _ in range(64)]
+del large
+"""
+    assert kept('', work) > 16 * MIB  # or the fact would be no news
+    assert kept('even_memory()', work) < 8 * MIB
+
+
+@pytest.mark.parametrize('large', [0, 256])
+def test_what_a_frame_needs_is_kept_for_the_next_one_up_to_a_limit(large):
+    frame = "[bytearray(b'x') * 2**22 for _ in range(3)]"
+    worst = f"[bytearray(b'x') * 2**22 for _ in range({large // 4})]"
+    assert 8 * MIB < kept('even_memory()', f'{worst}\n{frame}') < 24 * MIB
 
 
 def test_memory_on_a_gpu_is_told_of_where_one_is_used(monkeypatch):
