@@ -35,6 +35,7 @@ MODULES = {
     'R11': 'message',  # filling and publishing a message, against nested lists
     'R12': 'precision',  # bfloat16, against float32
     'R13': 'names',  # our loop, against transformers' generate()
+    'R14': 'compiled',  # image encoders as they are, against compiled ones
 }
 """The module of each benchmark; its function of that name, in lower case, gives the ratios."""
 
@@ -42,7 +43,7 @@ MODULES = {
 def main() -> None:
     """Measure what is named on the command line, by default everything."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('names', nargs='*', metavar='R1 ... R13')
+    parser.add_argument('names', nargs='*', metavar='R1 ... R14')
     parser.add_argument(
         '--table', action='store_true', help='measure nothing: the results as Markdown'
     )
