@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from rose_model.training.recipe import read_recipe
+from rose_model.training.recipe import read_recipe, shipped_recipes
 from rose_model.training.run import run_training
 from rose_model.training.stop_signal import StoppedError
 
@@ -16,7 +16,9 @@ _SIGNAL_BASE = 128
 
 
 def train(
-    config: Annotated[str, typer.Argument(help='A recipe (YAML file), or nano or paper.')],
+    config: Annotated[
+        str, typer.Argument(help=f'A YAML file, or a recipe: {", ".join(shipped_recipes())}.')
+    ],
     out: Annotated[
         Path | None, typer.Option(help='Folder of the run; runs/NAME by default.')
     ] = None,
