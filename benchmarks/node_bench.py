@@ -231,7 +231,7 @@ def stub_command(
 ) -> list[str]:
     """The node around a stub of these times; ``latencies``: the frames of its percentiles."""
     numbers = (frame_ms, refine_ms, segments, latencies)
-    return ['-m', 'benchmarks.stub_node', *map(str, numbers), scene]
+    return ['-m', 'benchmarks.stub_program', *map(str, numbers), scene]
 
 
 def _camera_command(load: Load) -> list[str]:

@@ -1,7 +1,7 @@
 """The real node around a model that takes a known time, so that all the rest is the node's.
 
-``python -m benchmarks.stub_node FRAME_MS REFINE_MS SEGMENTS LATENCIES SCENE --ros-args ...``: the
-percentiles are those of the newest LATENCIES frames, and SCENE is ``ellipses``, which do not
+``python -m benchmarks.stub_program FRAME_MS REFINE_MS SEGMENTS LATENCIES SCENE --ros-args ...``:
+the percentiles are those of the newest LATENCIES frames, and SCENE is ``ellipses``, which do not
 overlap, or ``dense``, a crowded street.
 """
 
@@ -127,7 +127,3 @@ def main() -> NoReturn:
         return StubSegmenter(frame_ms / 1e3, refine_ms / 1e3, int(segments), scene)
 
     os._exit(run([sys.argv[0], *sys.argv[6:]], load))
-
-
-if __name__ == '__main__':
-    main()

@@ -67,7 +67,8 @@ class CameraWatch:
             lost = self._lost_since_arrival
             why = f'{lost} were lost on the way; {self._why_lost}' if lost else explain()
             return Health(DiagnosticStatus.ERROR, f'no image {since}, {silent_s:.1f} s: {why}')
-        missed = [reason for reason in self._refusals if reason]
+        # A copy: the model's thread may add one meanwhile.
+        missed = [reason for reason in tuple(self._refusals) if reason]
         rate_hz = self._rate_hz(now_s)
         if len(missed) > _WINDOW / 2:
             return Health(DiagnosticStatus.ERROR, self._told(missed))

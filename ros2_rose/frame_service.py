@@ -126,9 +126,16 @@ class RequestService(ABC):
 
     def close(self) -> None:
         """Answer all that wait with ``NOT_ACTIVE`` and take no more."""
-        self._session = None
+        session, self._session = self._session, None
         for job in tuple(self._open):
-            job.close(_not_active('the node was deactivated'))
+            is_closed = job.close(_not_active('the node was deactivated'))
+            if is_closed and session is not None:
+                session.worker.withdraw(job)  # it may hang: the worker outlives the session
+
+    @property
+    def has_waiting(self) -> bool:
+        """Whether anybody's answer has not been sent yet."""
+        return bool(self._open)
 
     async def _on_request(self, request: Any, response: Any) -> Any:  # noqa: ANN401
         taken = self._take(request)
@@ -223,8 +230,9 @@ class RequestService(ABC):
     async def _wait(self, waiting: _Waiting) -> FrameAnswer:
         job, timeout_s = waiting.job, waiting.timeout_s
 
+        # It knows nothing of its timer: in a circle, both would keep the frame until the collector
+        # comes.  That it may be called again before the answer is sent does not matter.
         def on_deadline() -> None:
-            timer.cancel()
             if job.close(FrameAnswer(Codes.TIMEOUT, f'Not done within {timeout_s:.3g} s.')):
                 waiting.worker.withdraw(job)
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import gc
 import os
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
+from ros2_rose.heap import of_glibc
+
 # What is passed over when Python ends would be told of as leaked, by the libraries that look.
 atexit.register(gc.unfreeze)
 
 _PROCESS = Path('/proc/self')
-_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_ARENA_MAX = -1, -3, -8
-"""What ``malloc.h`` calls them."""
-_OWN_PAGES_BYTES = 2**23
-"""From so many bytes on a piece has pages of its own."""
-_KEPT_BYTES = 2**24
-"""So many free bytes at the end of the heap stay for the next frame."""
 
 
 @dataclass(frozen=True)
@@ -51,22 +45,6 @@ def read_resources() -> Resources:
     )
 
 
-def even_memory() -> None:
-    """Keep the C library from scattering what a frame needs; call it before the first.
-
-    By itself it has a heap for each thread, and takes ever larger pieces out of them: where the
-    sizes of images change, resident memory goes up and down by tens of MiB and creeps to what the
-    worst frame has left in each.  One heap is no bottleneck where one thread has the model.  What
-    a frame leaves free at its end is kept for the next one, up to a limit: to give it back and to
-    ask for it again took nano a twentieth of its processor time.
-    """
-    mallopt = _of_glibc('mallopt')
-    if mallopt is not None:
-        mallopt(_M_ARENA_MAX, 1)
-        mallopt(_M_MMAP_THRESHOLD, _OWN_PAGES_BYTES)
-        mallopt(_M_TRIM_THRESHOLD, _KEPT_BYTES)
-
-
 def give_memory_back() -> None:
     """Return to the system what nobody refers to any more; takes up to half a second.
 
@@ -80,17 +58,11 @@ def give_memory_back() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
-    trim = _of_glibc('malloc_trim')
+    trim = of_glibc('malloc_trim')
     if trim is not None:
         trim(0)
     if _uses_cuda():
         torch.cuda.empty_cache()
-
-
-def _of_glibc(name: str) -> Callable[..., int] | None:
-    """A function that other C libraries lack."""
-    function: Callable[..., int] | None = getattr(ctypes.CDLL(None), name, None)
-    return function
 
 
 def _uses_cuda() -> bool:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import Executor, ExternalShutdownException, SingleThreadedExecutor
 from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
@@ -40,7 +40,7 @@ from ros2_rose.pipeline import LoadSegmenter, Pipeline
 from ros2_rose.refer_service import ReferService
 from ros2_rose.refine_service import RefineService
 from ros2_rose.reporter import Reporter
-from ros2_rose.resources import even_memory, give_memory_back
+from ros2_rose.resources import give_memory_back
 from ros2_rose.segmenting import load_segmenter, sam_choice
 from ros2_rose.token_limit import TokenLimit
 from ros2_rose.transitions import refuse_illegal_transitions, transition
@@ -54,6 +54,7 @@ from rose_model.quantise import check_quantisation
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
 LOG_TIMEOUT_S = 0.5  # and then for corrections that are being stored
+SEND_TIMEOUT_S = 1.0  # how long after that requests get their answers
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -106,6 +107,11 @@ class RoseNode(LifecycleNode):
         self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
         if parameters.autostart and self.trigger_configure() == SUCCESS:
             self.trigger_activate()
+
+    @property
+    def has_waiting_requests(self) -> bool:
+        """Whether a request about a frame has not got its answer yet."""
+        return any(service.has_waiting for service in self._frame_services.values())
 
     @property
     def failure(self) -> str:
@@ -301,10 +307,13 @@ class RoseNode(LifecycleNode):
                 raise
 
     def _report(self) -> None:
-        """Publish the diagnostics.  Once a model has ended, its memory goes back to the system."""
+        """Publish the diagnostics.  Once a model has ended, its memory goes back to the system;
+        where another one comes after it, that is part of its loading, in its own thread.
+        """
         if self._retired is not None and self._retired.join(0.0):
             self._retired = None
-            give_memory_back()
+            if self._pipeline is None:
+                give_memory_back()
         self._reported_state = self._model_state
         self._reporter.publish(self._pipeline, self._cameras, self._device, self.failure)
 
@@ -334,7 +343,6 @@ def main(args: list[str] | None = None) -> NoReturn:
 
 def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> int:
     """Run the node until SIGINT or SIGTERM; returns the exit code.  ``load`` gives the model."""
-    even_memory()
     try:
         init_ros(args)
         node = RoseNode(load)
@@ -359,8 +367,17 @@ def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> 
     # A second one must not break into the clean-up: a terminal and a launcher may both send it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     node.stop()
+    if code:
+        _send_answers(executor, node)
     node.destroy_node()
     # It holds the middleware's participant, with its files in /dev/shm, beyond the node's own end.
     node._state_machine = None
     rclpy.try_shutdown()
     return code
+
+
+def _send_answers(executor: Executor, node: RoseNode) -> None:
+    """Let those who wait have the answers that ``stop`` gave them."""
+    give_up_s = time.monotonic() + SEND_TIMEOUT_S
+    while node.has_waiting_requests and node.context.ok() and time.monotonic() < give_up_s:
+        executor.spin_once(timeout_sec=0.1)

@@ -26,6 +26,8 @@ from rose_model.progress import heard_by
 from rose_model.records import FrameContext, PointHint, Refinement, RefineTarget, Segmentation
 
 MAX_WAITING_JOBS = 4
+HANGS_AFTER_S = 5.0
+"""A correction that has been in work for so long, and that nobody waits for any more, hangs."""
 
 
 class Segmenter(Protocol):
@@ -91,6 +93,9 @@ class ModelState(Enum):
     STOPPED = 'STOPPED'
 
 
+_REASONS = {ModelState.NO_MEMORY: 'OOM', ModelState.LOST: 'DEVICE_LOST'}
+"""What a frame is rejected for."""
+
 Job: TypeAlias = Callable[[Segmenter], None]
 
 
@@ -124,6 +129,7 @@ class ModelWorker:
         self._frame_was_last = False
         self._predecessor: ModelWorker | None = None
         self._job_in_work: Job | None = None
+        self._job_since_s = 0.0
         self._left_behind: threading.Thread | None = None
         self._thread = _daemon(self._run)
 
@@ -166,19 +172,30 @@ class ModelWorker:
     def withdraw(self, job: Job) -> None:
         """Free the place of a job that nobody waits for any more.
 
-        One that has begun cannot be stopped.  It may hang for ever, so it is left behind in its
-        thread and another one serves on with the same model; of such jobs there is one at a time.
+        One that has begun cannot be stopped.  If it is only slow, whatever its client thinks, it
+        comes to its end: a model is for one thread.  If it hangs, maybe for ever, it is left
+        behind in its thread and another one serves on with the same model; of such jobs there is
+        one at a time.
         """
         with self._changed:
             if job in self._jobs:
                 self._jobs.remove(job)
-            elif job is self._job_in_work and not self._is_one_left_behind:
-                self._logger.warning(
-                    'A correction has not ended in time; it is left behind, the stream goes on.'
-                )
-                self._left_behind = self._thread
-                self._thread = _daemon(self._serve)
-                self._thread.start()
+            elif job is self._job_in_work:
+                left_s = self._job_since_s + HANGS_AFTER_S - time.monotonic()
+                timer = threading.Timer(max(0.0, left_s), self._leave_behind, (job,))
+                timer.daemon = True
+                timer.start()
+
+    def _leave_behind(self, job: Job) -> None:
+        with self._changed:
+            if job is not self._job_in_work or self._is_one_left_behind:
+                return
+            self._logger.warning(
+                'A correction has not ended in time; it is left behind, the stream goes on.'
+            )
+            thread = _daemon(self._serve)
+            thread.start()  # before anybody can ask whether it is alive
+            self._left_behind, self._thread = self._thread, thread
 
     @property
     def _is_one_left_behind(self) -> bool:
@@ -198,7 +215,9 @@ class ModelWorker:
 
     def _run(self) -> None:
         if self._predecessor is not None:
-            self._predecessor._thread.join()  # or two models would be in memory
+            self._note('waiting for the model before it to end')  # or both would be in memory
+            while not self._predecessor.join(1.0):
+                pass  # in between it may have got another thread, for its own hung
             self._predecessor = None
         self._segmenter = self._try_to_load()
         self._serve()
@@ -255,7 +274,7 @@ class ModelWorker:
             self._segment(segmenter, frame)
 
     def _do(self, segmenter: Segmenter, job: Job) -> None:
-        self._job_in_work = job
+        self._job_in_work, self._job_since_s = job, time.monotonic()
         try:
             job(segmenter)
         except Exception as error:  # a job answers its own failures; this is a defect in it
@@ -272,26 +291,34 @@ class ModelWorker:
         except Exception as error:  # one frame must not end the stream
             state, failure = self._fail(frame, error)
         if state is ModelState.NO_MEMORY:
-            give_memory_back()  # only now: the error has kept the tensors of its frame
+            try:
+                give_memory_back()  # only now: the error has kept the tensors of its frame
+            except Exception as error:  # what went wrong on a GPU before may be told of only here
+                self._logger.error(f'Memory could not be given back. {_told(error)}')
+                state, failure = self._judged(error)
         self._state, self._failure = state, failure
 
     def _fail(self, frame: Frame[Any], error: Exception) -> tuple[ModelState, str]:
         """Count and log a frame that failed; what that means for the model, and why."""
-        state, failure = ModelState.READY, ''
+        state, failure = self._judged(error)
         reason = 'MODEL_OUTPUT' if isinstance(error, ModelOutputError) else 'MODEL'
-        if is_out_of_memory(error):
-            reason, state = 'OOM', ModelState.NO_MEMORY
-            failure = f'Too little memory on the device, a frame is dropped. {_told(error)}'
-        elif is_device_lost():
-            reason, state = 'DEVICE_LOST', ModelState.LOST
-            failure = f'The GPU is lost to this process, which has to end. {_told(error)}'
-            self._must_stop = True
-        self._inbox.failed(frame.camera, reason)
+        self._inbox.failed(frame.camera, _REASONS.get(state, reason))
         self._logger.error(
             f'A frame of camera {frame.camera!r} failed. {failure or _told(error)}',
             throttle_duration_sec=1.0,
         )
         return state, failure
+
+    def _judged(self, error: Exception) -> tuple[ModelState, str]:
+        """What an error means for the model, and why; one that cannot go on stops the worker."""
+        if is_out_of_memory(error):
+            failure = f'Too little memory on the device, a frame is dropped. {_told(error)}'
+            return ModelState.NO_MEMORY, failure
+        if is_device_lost():
+            self._must_stop = True
+            failure = f'The GPU is lost to this process, which has to end. {_told(error)}'
+            return ModelState.LOST, failure
+        return ModelState.READY, ''
 
 
 def _daemon(run: Callable[[], None]) -> threading.Thread:

@@ -36,3 +36,16 @@ def test_waiting_threads_soon_sleep_unless_the_user_says_otherwise(given, expect
         check=True,
     )
     assert result.stdout.split() == [expected]
+
+
+def test_memory_is_evened_before_any_library_can_start_a_thread():
+    program = (
+        'import sys, types\n'
+        'import ros2_rose.program as program\n'
+        "program.even_memory = lambda: print('numpy' in sys.modules, 'torch' in sys.modules)\n"
+        "sys.modules['ros2_rose.rose_node'] = types.SimpleNamespace(main=lambda: print('node'))\n"
+        'program.main()\n'
+    )
+    command = [sys.executable, '-c', program]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ['False', 'False', 'node']

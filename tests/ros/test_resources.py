@@ -2,13 +2,10 @@
 
 import gc
 import os
-import subprocess
-import sys
 import threading
 import weakref
 
 import numpy as np
-import pytest
 import torch
 
 from ros2_rose import resources
@@ -67,37 +64,6 @@ def test_what_the_collector_passed_over_is_given_back_once_nobody_refers_to_it()
     assert known() is not None  # or the fact would be no news
     give_memory_back()
     assert known() is None
-
-
-def kept(preparation, work):
-    """How many bytes a process keeps of what it has taken and freed again."""
-    code = f"""
-from ros2_rose.resources import even_memory, read_resources
-{preparation}
-bytearray(b'x') * 2**24  # by itself glibc takes the next ones of this size out of the heap
-before = read_resources().memory_bytes
-{work}
-print(read_resources().memory_bytes - before)
-"""
-    command = [sys.executable, '-c', code]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
-def test_a_large_piece_is_given_back_whatever_lies_behind_it():
-    work = """
-large = bytearray(b'x') * 2**24
-small = [bytearray(b'x') * 2**16 for _ in range(64)]
-del large
-"""
-    assert kept('', work) > 16 * MIB  # or the fact would be no news
-    assert kept('even_memory()', work) < 8 * MIB
-
-
-@pytest.mark.parametrize('large', [0, 256])
-def test_what_a_frame_needs_is_kept_for_the_next_one_up_to_a_limit(large):
-    frame = "[bytearray(b'x') * 2**22 for _ in range(3)]"
-    worst = f"[bytearray(b'x') * 2**22 for _ in range({large // 4})]"
-    assert 8 * MIB < kept('even_memory()', f'{worst}\n{frame}') < 24 * MIB
 
 
 def test_memory_on_a_gpu_is_told_of_where_one_is_used(monkeypatch):

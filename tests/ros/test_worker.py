@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from ros2_rose import worker
 from ros2_rose.camera_inbox import CameraInbox, Frame
 from ros2_rose.worker import MAX_WAITING_JOBS, ModelState, ModelWorker
 
@@ -205,6 +206,12 @@ class Hanging:
         return self
 
 
+@pytest.fixture
+def _hangs_at_once(monkeypatch):
+    monkeypatch.setattr(worker, 'HANGS_AFTER_S', 0.0)
+
+
+@pytest.mark.usefixtures('_hangs_at_once')
 def test_a_correction_that_hangs_is_left_behind_and_the_stream_goes_on(make_bench):
     bench = make_bench()
     bench.gate.set()
@@ -223,6 +230,34 @@ def test_a_correction_that_hangs_is_left_behind_and_the_stream_goes_on(make_benc
     assert bench.worker.state is ModelState.READY
 
 
+def test_one_that_is_only_slow_has_the_model_to_itself(make_bench):
+    """A model is for one thread, however soon a client gives up."""
+    bench = make_bench()
+    bench.gate.set()
+    bench.worker.start()
+    slow = Hanging(bench).start()
+    bench.worker.withdraw(slow)
+    bench.offer(1, 'f1')
+    bench.worker.submit(lambda segmenter: bench.note(slow.ended.is_set()))
+    slow.gate.set()
+    assert bench.wait_for(2) == ['f1', True]
+    assert not any('left behind' in line for line in bench.log.lines)
+
+
+@pytest.mark.usefixtures('_hangs_at_once')
+def test_the_next_worker_waits_for_no_correction_that_hangs(make_bench):
+    bench, successor = make_bench(), make_bench()
+    bench.worker.start()
+    hanging = Hanging(bench).start()
+    bench.worker.stop()
+    successor.worker.start(after=bench.worker)
+    bench.worker.withdraw(hanging)
+    successor.worker.submit(successor.correction('c'))
+    assert successor.wait_for(1) == ['c']
+    hanging.gate.set()
+
+
+@pytest.mark.usefixtures('_hangs_at_once')
 def test_only_one_correction_is_left_behind_at_a_time(make_bench):
     bench = make_bench()
     bench.gate.set()
@@ -230,7 +265,7 @@ def test_only_one_correction_is_left_behind_at_a_time(make_bench):
     first = Hanging(bench).start()
     bench.worker.withdraw(first)
     second = Hanging(bench).start()
-    bench.worker.withdraw(second)
+    bench.worker._leave_behind(second)
     bench.offer(1, 'f1')
     first.gate.set()
     assert first.ended.wait(WAIT_S)

@@ -12,6 +12,8 @@ from sensor_msgs.msg import Image
 from ros2_rose import worker
 from ros2_rose.image_writer import write_image
 from ros2_rose.rose_node import run
+from ros2_rose.srv import Refine
+from rose_model.records import Segmentation
 
 LONG_S, SOON_S = 60.0, 30.0
 RGB = np.zeros((6, 8, 3), np.uint8)
@@ -48,6 +50,43 @@ def _signals():
     kept = signal.getsignal(signal.SIGINT)
     yield
     signal.signal(signal.SIGINT, kept)
+
+
+@pytest.mark.usefixtures('_signals')
+def test_a_request_that_waits_when_the_gpu_is_lost_is_answered(ros, monkeypatch):
+    monkeypatch.setattr(worker, 'is_device_lost', lambda: True)
+    is_dying, may_die = threading.Event(), threading.Event()
+
+    class Dying:
+        name = 'dying@0'
+        frames = 0
+
+        def segment(self, image, *args, **options):
+            self.frames += 1
+            if self.frames == 1:
+                return Segmentation((), image.shape[:2], 'segment', context=None)
+            is_dying.set()
+            assert may_die.wait(SOON_S)
+            raise RuntimeError('CUDA error: device-side assert triggered')
+
+    def client():
+        first = ros.segment(RGB)
+        ros.send(write_image(RGB, 'rgb8', ros.header()))
+        ros.wait_for(is_dying.is_set, 'the last frame')
+        refine = ros.node.create_client(Refine, '/rose/refine')
+        ros.wait_for(refine.service_is_ready, 'the service')
+        future = refine.call_async(Refine.Request(text='a bus is missing', header=first.header))
+        ros.wait_for(lambda: ros.status['refine'][1]['received'] == '1', 'the request')
+        may_die.set()
+        ros.wait_for(future.done, 'the answer')
+        codes.append(future.result().code)
+
+    codes = []
+    thread = threading.Thread(target=client)
+    thread.start()
+    assert run(['rose_node'], lambda parameters: Dying()) == 1
+    thread.join()
+    assert codes == [Refine.Response.NOT_ACTIVE]
 
 
 @pytest.mark.usefixtures('_signals')

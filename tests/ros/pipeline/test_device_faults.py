@@ -72,6 +72,27 @@ def test_the_memory_of_a_failed_frame_is_free_before_it_is_given_back(failing, m
     assert alive == [[None]]
 
 
+def test_an_error_that_comes_to_light_when_memory_is_given_back_ends_nothing_by_itself(
+    failing, monkeypatch
+):
+    def fail():
+        raise torch.AcceleratorError('CUDA error: an illegal memory access was encountered')
+
+    bench = failing(*2 * [torch.OutOfMemoryError('CUDA out of memory.')])
+    bench.counts_when_idle()
+    monkeypatch.setattr(worker, 'give_memory_back', fail)
+    monkeypatch.setattr(worker, 'is_device_lost', lambda: False)
+    bench.offer(1)
+    assert bench.counts_when_idle().rejected == {'OOM': 1}
+    assert bench.pipeline.worker.state is ModelState.READY
+    assert any('illegal memory access' in line for line in bench.log.lines)
+    monkeypatch.setattr(worker, 'is_device_lost', lambda: True)
+    bench.offer(2)
+    assert bench.pipeline.worker.join(WAIT_S)
+    assert bench.pipeline.worker.state is ModelState.LOST
+    assert 'illegal memory access' in bench.pipeline.worker.failure
+
+
 def test_requests_are_still_answered_without_memory(failing):
     bench = failing(torch.OutOfMemoryError('CUDA out of memory.'))
     bench.offer(1)

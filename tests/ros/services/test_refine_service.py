@@ -7,6 +7,7 @@ import weakref
 import pytest
 from std_msgs.msg import Header
 
+from ros2_rose import worker
 from ros2_rose.camera_inbox import CameraInbox
 from ros2_rose.conversions import to_nanoseconds, to_time
 from ros2_rose.corrections import Scope
@@ -51,6 +52,20 @@ def test_answered_requests_leave_no_weak_references(bench):
     weak_references_after(1)  # of caches of Python
     before = weak_references_after(20)
     assert weak_references_after(20) < before + 20
+
+
+def test_an_answered_request_holds_its_frame_no_longer(bench):
+    """The collector counts objects, not the embeddings that a frame has on a GPU."""
+    bench.open()
+    gc.collect()
+    gc.disable()
+    try:
+        known = weakref.ref(bench.history.find('front', STAMP_NS))
+        assert bench.ask().success
+        assert bench.ask('tram').success  # the first one's thread and executor have let go by now
+        assert known() is None
+    finally:
+        gc.enable()
 
 
 def test_for_the_track_the_label_stays_with_the_object(bench):
@@ -196,10 +211,24 @@ def test_a_hanging_model_is_a_timeout_and_nothing_changes_afterwards(bench):
     assert bench.published == []
 
 
-def test_while_a_correction_hangs_the_model_serves_others(bench):
+def test_while_a_correction_hangs_the_model_serves_others(bench, monkeypatch):
+    monkeypatch.setattr(worker, 'HANGS_AFTER_S', 0.0)
     bench.open()
     bench.segmenter.gate.clear()
     assert bench.ask('hangs', timeout_sec=0.1).code == CODES.TIMEOUT
+    ended = threading.Event()
+    assert bench.worker.submit(lambda segmenter: ended.set())
+    assert ended.wait(WAIT_S)
+
+
+def test_one_that_hangs_when_the_node_is_deactivated_does_not_hold_the_model(bench, monkeypatch):
+    monkeypatch.setattr(worker, 'HANGS_AFTER_S', 0.0)
+    bench.open()
+    bench.segmenter.gate.clear()
+    future = bench.send('hangs')
+    assert bench.segmenter.began.wait(WAIT_S)
+    bench.server_executor.create_task(bench.close)
+    assert bench.answer(future).code == CODES.NOT_ACTIVE
     ended = threading.Event()
     assert bench.worker.submit(lambda segmenter: ended.set())
     assert ended.wait(WAIT_S)
