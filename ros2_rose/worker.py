@@ -274,7 +274,7 @@ class ModelWorker:
             self._segment(segmenter, frame)
 
     def _do(self, segmenter: Segmenter, job: Job) -> None:
-        self._job_in_work, self._job_since_s = job, time.monotonic()
+        self._job_since_s, self._job_in_work = time.monotonic(), job
         try:
             job(segmenter)
         except Exception as error:  # a job answers its own failures; this is a defect in it

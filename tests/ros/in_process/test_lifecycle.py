@@ -5,6 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 
+import numpy as np
 import pytest
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
@@ -12,6 +13,8 @@ from rcl_interfaces.msg import Log
 from rclpy.qos import DurabilityPolicy
 
 import rose_model
+from ros2_rose import rose_node
+from ros2_rose.image_writer import write_image
 
 NANO = Path(rose_model.__file__).parent / 'weights' / 'nano'
 
@@ -59,6 +62,26 @@ def test_every_illegal_transition_is_refused_and_changes_nothing(ros, start_in_p
             assert state(ros) == start, number
     assert not change(ros, label='fly')
     assert state(ros) == start
+
+
+def test_the_executor_gives_no_memory_back_while_another_model_is_loaded(
+    ros, start_in_process, monkeypatch
+):
+    """On a GPU it would disturb the graphs that are being recorded; loading does it itself."""
+    given_back = []
+    monkeypatch.setattr(rose_node, 'give_memory_back', lambda: given_back.append(True))
+    node = start_in_process()
+    ros.wait_until_ready()
+    node.segmenter.gate.clear()
+    ros.send(write_image(np.zeros((6, 8, 3), np.uint8), 'rgb8', ros.header()))
+    ros.wait_for(node.segmenter.began.is_set, 'a frame in work')
+    assert all(change(ros, number) for number in (4, 2, 1))
+    ros.wait_for(lambda: ros.status['model'][0].startswith('waiting for the model'), 'the reason')
+    node.segmenter.gate.set()
+    ros.wait_until_ready()
+    assert given_back == []
+    assert change(ros, 2)
+    ros.wait_for(lambda: given_back, 'the memory')
 
 
 @pytest.mark.parametrize(
