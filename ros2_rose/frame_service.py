@@ -97,7 +97,7 @@ class RequestService(ABC):
     def __init__(self, node: Node, kind: Any, name: str) -> None:  # noqa: ANN401 - no base class
         self._node, self._kind = node, kind
         self._session: FrameSession | None = None
-        self._open: set[FrameJob] = set()
+        self._open: set[_Waiting] = set()
         self._clock = Clock(clock_type=ClockType.STEADY_TIME)  # deadlines do not follow sim time
         # Requests wait for the worker inside their callback: in the node's own group the first
         # one would hold up everything else.
@@ -126,11 +126,9 @@ class RequestService(ABC):
 
     def close(self) -> None:
         """Answer all that wait with ``NOT_ACTIVE`` and take no more."""
-        session, self._session = self._session, None
-        for job in tuple(self._open):
-            is_closed = job.close(_not_active('the node was deactivated'))
-            if is_closed and session is not None:
-                session.worker.withdraw(job)  # it may hang: the worker outlives the session
+        self._session = None
+        for waiting in tuple(self._open):
+            _give_up(waiting, _not_active('the node was deactivated'))
 
     @property
     def has_waiting(self) -> bool:
@@ -223,25 +221,26 @@ class RequestService(ABC):
             return answer_for(error)
         if not session.worker.submit(job):
             return FrameAnswer(Codes.BUSY, 'Too many requests wait; try again later.')
-        self._open.add(job)  # at once: the node may be deactivated before anybody waits for it
         timeout_s = request.timeout_sec or session.timeout_s
-        return _Waiting(job, future, session.worker, timeout_s)
+        waiting = _Waiting(job, future, session.worker, timeout_s)
+        self._open.add(waiting)  # at once: the node may be deactivated before anybody awaits it
+        return waiting
 
     async def _wait(self, waiting: _Waiting) -> FrameAnswer:
-        job, timeout_s = waiting.job, waiting.timeout_s
+        timeout_s = waiting.timeout_s
 
         # It knows nothing of its timer: in a circle, both would keep the frame until the collector
         # comes.  That it may be called again before the answer is sent does not matter.
         def on_deadline() -> None:
-            if job.close(FrameAnswer(Codes.TIMEOUT, f'Not done within {timeout_s:.3g} s.')):
-                waiting.worker.withdraw(job)
+            late = FrameAnswer(Codes.TIMEOUT, f'Not done within {timeout_s:.3g} s.')
+            _give_up(waiting, late)
 
         # In a group of its own, which goes with it: groups remember all that ever was in them.
         timer = self._node.create_timer(
             timeout_s, on_deadline, callback_group=ReentrantCallbackGroup(), clock=self._clock
         )
         answer: FrameAnswer = await waiting.future
-        self._open.discard(job)
+        self._open.discard(waiting)
         self._node.destroy_timer(timer)
         return answer
 
@@ -302,6 +301,12 @@ def _check_segment(record: FrameRecord, segment_id: str) -> None:
         raise NoSuchSegmentError(
             f'The frame has no segment {segment_id[:64]!r}; it has: {known or "none"}.'
         )
+
+
+def _give_up(waiting: _Waiting, answer: FrameAnswer) -> None:
+    """Answer in the place of the model, which need not do the job any more, and may hang in it."""
+    if waiting.job.close(answer):
+        waiting.worker.withdraw(waiting.job)
 
 
 def _camera_of(request: Any, session: FrameSession) -> str:  # noqa: ANN401
