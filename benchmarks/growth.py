@@ -20,6 +20,7 @@ from benchmarks.forced_frame import ForcedFrame, make_frame
 from benchmarks.process_sample import sample_process
 from benchmarks.quiet import wait_until_quiet
 from benchmarks.ratios.ratio import ROUNDS, THREADS, time_ms
+from ros2_rose.heap import even_memory
 from rose_model.presets import nano
 
 SIZES = ((480, 640), (720, 1280), (1080, 1920), (2160, 3840))
@@ -30,6 +31,7 @@ _OBJECTS = 25
 
 def main() -> None:
     """Print the table and write it to ``results/growth.json``."""
+    even_memory()
     wait_until_quiet()
     torch.set_num_threads(THREADS)
     small = SIZES[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -11,6 +11,7 @@ import torch
 _SIDE = 4096
 _BYTES = 2**30
 """More than any cache holds."""
+_PRODUCT, _READ = 'matrix product', 'memory read'
 _ROUNDS = 7
 
 
@@ -28,21 +29,40 @@ class Hardware:
         return max(flops / self.flops, nbytes / self.bandwidth)
 
 
+def probes(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
+    """The two pieces of work whose times tell what the machine can do, by name."""
+    return {_PRODUCT: square_product(dtype, _SIDE), _READ: reading(_BYTES)}
+
+
+def hardware_of(times_ms: Mapping[str, float]) -> Hardware:
+    """What a machine can do that takes so many milliseconds for each of the ``probes``."""
+    return Hardware(1e3 * 2 * _SIDE**3 / times_ms[_PRODUCT], 1e3 * _BYTES / times_ms[_READ])
+
+
 def measure_hardware(dtype: torch.dtype) -> Hardware:
     """What the current number of threads gets here: the best of some rounds each."""
-    return Hardware(gemm_rate(dtype), read_bandwidth())
+    return hardware_of({name: 1e3 * _least_s(run) for name, run in probes(dtype).items()})
 
 
 def gemm_rate(dtype: torch.dtype, side: int = _SIDE) -> float:
     """FLOP/s of the product of two square matrices; 1 multiply-add is 2 FLOP."""
-    left, right = (torch.randn(side, side).to(dtype) for _ in range(2))
-    return 2 * side**3 / _least_s(lambda: left @ right)
+    return 2 * side**3 / _least_s(square_product(dtype, side))
 
 
 def read_bandwidth(nbytes: int = _BYTES) -> float:
     """Bytes per second of a sum over memory."""
-    block = torch.ones(nbytes // 4)
-    return nbytes / _least_s(block.sum)
+    return nbytes / _least_s(reading(nbytes))
+
+
+def square_product(dtype: torch.dtype, side: int) -> Callable[[], object]:
+    """The product of two square matrices."""
+    left, right = (torch.randn(side, side).to(dtype) for _ in range(2))
+    return lambda: left @ right
+
+
+def reading(nbytes: int) -> Callable[[], object]:
+    """The sum over so much memory."""
+    return torch.ones(nbytes // 4).sum
 
 
 def _least_s(run: Callable[[], object]) -> float:

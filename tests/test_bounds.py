@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import bounds, growth
 from benchmarks.figures import Section, report
 from benchmarks.forced_frame import ForcedFrame, make_frame
-from benchmarks.hardware import Hardware, gemm_rate, read_bandwidth
+from benchmarks.hardware import Hardware, gemm_rate, hardware_of, read_bandwidth
 from rose_model.presets import nano, rose_0_5b, rose_7b
 from rose_model.rose import build_rose
 from rose_model.work import Load, Work, decode_step, frame_work, names, prefill
@@ -120,8 +120,13 @@ def test_a_pass_is_bound_by_the_slower_of_compute_and_memory():
     }
 
 
+def test_rates_follow_from_times_of_a_product_and_of_reading():
+    hardware = hardware_of({'matrix product': 137.438953472, 'memory read': 53.6870912})
+    assert (hardware.flops, hardware.bandwidth) == pytest.approx((1e12, 2e10))
+
+
 def test_a_goal_holds_for_the_frame_of_its_preset_alone():
-    times = {'SigLIP': 30.0, 'frame': 100.0}
+    times = {'SigLIP': 30.0, 'frame': 100.0, 'matrix product': 8.0}
     figures = bounds.measured_figures('rose_0_5b', {'SigLIP': 10.0, 'frame': 39.0}, times)
     values = {figure.name: figure for figure in figures}
     assert values['SigLIP: over the bound'].holds
@@ -136,7 +141,7 @@ def test_a_result_becomes_a_table_for_the_readme(tmp_path):
     report('x', {'bfloat16': Section(1.0, figures)}, tmp_path)
     table = bounds.markdown(tmp_path / 'x.json').splitlines()
     assert table[2] == '| frame | 40 ms | 100 ms | 2.5 x |'
-    assert table[-2] == 'outside these stages: 100 ms'
+    assert table[-1] == 'outside these stages: 100 ms'
 
 
 def test_names_cost_more_with_each_object_and_each_token():

@@ -20,6 +20,7 @@ from benchmarks.figures import RESULTS
 from benchmarks.quiet import BusyMachineError, require_idle_cores, wait_until_quiet
 from benchmarks.ratios.ratio import THREADS, Ratio
 from benchmarks.ratios.table import HEADER, cells, markdown, write
+from ros2_rose.heap import even_memory
 
 MODULES = {
     'R1': 'frame',  # a frame with 100 objects, against sequential <SEG> decoding
@@ -68,6 +69,7 @@ def measure_all(files: Mapping[str, Path]) -> None:
     Raises:
         BusyMachineError: something else is running.
     """
+    even_memory()
     wait_until_quiet()
     torch.set_num_threads(THREADS)
     table = Table(*HEADER)

@@ -8,36 +8,45 @@ import pytest
 MIB = 2**20
 
 
-def kept(preparation, work):
-    """How many bytes a process keeps of what it has taken and freed again."""
-    code = f"""
-from ros2_rose.heap import even_memory
-from ros2_rose.resources import read_resources
-{preparation}
-bytearray(b'x') * 2**24  # by itself glibc takes the next ones of this size out of the heap
-before = read_resources().memory_bytes
-{work}
-print(read_resources().memory_bytes - before)
-"""
+def last_number(code):
+    """The number that a new process prints last."""
+    code = f'from ros2_rose.heap import even_memory\n{code}'
     command = [sys.executable, '-c', code]
-    return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return int(printed.split()[-1])
 
 
-def test_a_large_piece_is_given_back_whatever_lies_behind_it():
-    work = """
-large = bytearray(b'x') * 2**24
+@pytest.mark.parametrize('mebibytes', [4, 256])
+def test_the_next_frame_finds_the_pages_that_the_last_one_has_left(mebibytes):
+    def new_pages(preparation):
+        return last_number(f"""
+from resource import RUSAGE_SELF, getrusage
+{preparation}
+for _ in range(3):
+    before = getrusage(RUSAGE_SELF).ru_minflt
+    [bytearray(b'x') * {mebibytes // 4} * 2**20 for _ in range(4)]
+    print(getrusage(RUSAGE_SELF).ru_minflt - before)
+""")
+
+    assert new_pages('') > 200  # or the fact would be no news
+    assert new_pages('even_memory()') < 20
+
+
+def test_what_is_kept_is_given_back_when_asked_for_whatever_lies_behind_it():
+    def kept(request):
+        return last_number(f"""
+from ros2_rose.resources import give_memory_back, read_resources
+even_memory()
+before = read_resources().memory_bytes
+large = bytearray(b'x') * 2**26
 small = [bytearray(b'x') * 2**16 for _ in range(64)]
 del large
-"""
-    assert kept('', work) > 16 * MIB  # or the fact would be no news
-    assert kept('even_memory()', work) < 8 * MIB
+{request}
+print(read_resources().memory_bytes - before)
+""")
 
-
-@pytest.mark.parametrize('large', [0, 256])
-def test_what_a_frame_needs_is_kept_for_the_next_one_up_to_a_limit(large):
-    frame = "[bytearray(b'x') * 2**22 for _ in range(3)]"
-    worst = f"[bytearray(b'x') * 2**22 for _ in range({large // 4})]"
-    assert 8 * MIB < kept('even_memory()', f'{worst}\n{frame}') < 24 * MIB
+    assert kept('') > 64 * MIB
+    assert kept('give_memory_back()') < 8 * MIB
 
 
 @pytest.mark.parametrize(('preparation', 'heaps'), [('', 5), ('even_memory()', 1)])
