@@ -161,6 +161,15 @@ def test_the_slope_is_that_of_one_more_object(config):
     assert frame.slope(whole.ours) == pytest.approx(2 + config.language.layers)
 
 
+def test_the_bound_of_a_frame_follows_the_rate_of_products_in_the_same_turns(config):
+    def bound(product_ms, count):
+        rates = {'matrix product': product_ms, 'memory read': 1e-6}  # nothing waits for memory
+        return Frame(config, known_times(config) | rates).bound(count)
+
+    assert bound(200.0, 10) == pytest.approx(2 * bound(100.0, 10))
+    assert bound(100.0, 100) > bound(100.0, 10)
+
+
 def test_parts_are_timed_in_turn():
     calls = []
     a = {'x': lambda: calls.append('x'), 'y': lambda: calls.append('y')}

@@ -10,6 +10,10 @@ rose_7b in bfloat16, its true width, cut in depth.  Time is affine in depth: the
 SigLIP are timed with two and four layers, SAM's encoder with one and three windowed blocks and
 with one and two global ones, and the whole depth is extrapolated.  A sequential step is affine in
 its context: steps are timed at the beginning and at the end of 600 tokens, not all 600.
+
+How far ours could be ahead depends on the machine: on how many products it makes while it reads
+one weight.  Both rates are measured in the same turns, and what the ratio would be if ours were at
+their limit is told beside it.
 """
 
 from __future__ import annotations
@@ -19,7 +23,10 @@ from dataclasses import dataclass, replace
 from functools import cache
 from statistics import linear_regression
 
-from benchmarks.hardware import read_bandwidth
+import torch
+
+from benchmarks.bounds import bounds_ms
+from benchmarks.hardware import hardware_of, probes
 from benchmarks.ratios.category_task import OBJECTS, TOKENS, language_model
 from benchmarks.ratios.frame_parts import (
     COUNTS,
@@ -31,9 +38,10 @@ from benchmarks.ratios.frame_parts import (
     step_parts,
 )
 from benchmarks.ratios.parts import PartTimes, Times, at_depth, compose, time_parts
-from benchmarks.ratios.ratio import Ratio
+from benchmarks.ratios.ratio import RATIO_AT_LIMIT, Ratio
 from rose_model.config import RoseConfig
 from rose_model.presets import rose_7b
+from rose_model.work import Load, frame_work
 
 SEQUENTIAL_TOKENS = (1, 2, 6)
 """An object: <SEG>; <SEG> and a comma; a name of four tokens, <SEG> and a comma."""
@@ -88,6 +96,11 @@ class Frame:
         a_windowed = (more_windowed - both) / (SAM_BLOCKS[1][0] - 1)
         return both + (windowed - 1) * a_windowed + (full - 1) * (more_full - both)
 
+    def bound(self, count: int) -> float:
+        """What ours would cost at the rates that the machine had in these turns."""
+        work = frame_work(self.config, Load(objects=count, name_tokens=TOKENS))
+        return bounds_ms(work, hardware_of(self.times))['frame']
+
     def _common(self, count: int) -> float:
         """What both sides do."""
         seeing = self.siglip() + self.times['projector'] + self.prefill()
@@ -97,7 +110,12 @@ class Frame:
 def r1() -> list[Ratio]:
     """The frame, for each number of sequential tokens an object."""
     config, times = rose_7b(), _measure()
-    extra = _record(Frame(config, times.whole))
+    frame = Frame(config, times.whole)
+    limits = {
+        f'{RATIO_AT_LIMIT}, {tokens} tokens': frame.sequential(OBJECTS, tokens)
+        / frame.bound(OBJECTS)
+        for tokens in SEQUENTIAL_TOKENS
+    }
 
     def ratio(tokens: int) -> Ratio:
         return compose(
@@ -109,6 +127,7 @@ def r1() -> list[Ratio]:
             at_least=6 if tokens == max(SEQUENTIAL_TOKENS) else None,
         )
 
+    extra = {**limits, **_record(frame)}
     return [replace(ratio(tokens), extra=extra) for tokens in SEQUENTIAL_TOKENS]
 
 
@@ -126,7 +145,7 @@ def r3() -> list[Ratio]:
     )
     frame = Frame(config, times.whole)
     extra = {f'ours_{count}_s': frame.ours(count) / 1e3 for count in COUNTS}
-    return [replace(ratio, extra=extra)]
+    return [replace(ratio, extra={RATIO_AT_LIMIT: ratio.b_ms / slope(frame.bound), **extra})]
 
 
 def contexts(config: RoseConfig) -> tuple[int, int]:
@@ -146,12 +165,14 @@ def _measure() -> PartTimes:
     """The parts of both benchmarks, timed once."""
     config = rose_7b()
     model, _ = language_model()
-    return time_parts(our_parts(config, model), step_parts(config, model, contexts(config)))
+    ours = {**probes(torch.bfloat16), **our_parts(config, model)}
+    return time_parts(ours, step_parts(config, model, contexts(config)))
 
 
 def _record(frame: Frame) -> dict[str, float]:
-    """Seconds of the stages at full depth, and how fast memory is read here."""
+    """Seconds of the stages at full depth, and what the machine can do."""
     shortest, longest = contexts(frame.config)
+    hardware = hardware_of(frame.times)
     return {
         'siglip_s': frame.siglip() / 1e3,
         'prefill_s': frame.prefill() / 1e3,
@@ -160,5 +181,6 @@ def _record(frame: Frame) -> dict[str, float]:
         f'names_{OBJECTS}_s': frame.names(OBJECTS) / 1e3,
         f'step_at_{shortest}_s': frame.step(shortest) / 1e3,
         f'step_at_{longest}_s': frame.step(longest) / 1e3,
-        'read_gb_per_s': read_bandwidth() / 1e9,
+        'product_tflop_per_s': hardware.flops / 1e12,
+        'read_gb_per_s': hardware.bandwidth / 1e9,
     }

@@ -15,15 +15,24 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, GenerationConfig
 
+from benchmarks.bounds import bounds_ms
+from benchmarks.hardware import hardware_of, probes
 from benchmarks.ratios.category_task import (
     OBJECTS,
+    PREFIX,
+    SUFFIX,
+    TOKENS,
     CategoryTask,
     Names,
     category_task,
+    language_model,
     whole_prompts,
 )
-from benchmarks.ratios.ratio import Ratio, compare
+from benchmarks.ratios.parts import compose, time_parts
+from benchmarks.ratios.ratio import RATIO_AT_LIMIT, Ratio, compare
 from rose_model.postprocess import suppress_duplicates
+from rose_model.work import Load
+from rose_model.work import names as names_work
 
 _ONE_BY_ONE = 10
 """Calls that are timed of the hundred; one costs as much as another."""
@@ -41,14 +50,27 @@ def r2() -> list[Ratio]:
     def alone() -> Names:
         return [decoder.decode(row[None]).token_ids[0] for row in task.embedding[::step]]
 
-    ratio = compare(
+    def batch() -> Names:
+        return decoder.decode(task.embedding).token_ids
+
+    times = time_parts({**probes(torch.bfloat16), 'batch': batch}, {'alone': alone})
+    ratio = compose(
         'names of 100 objects in one batch, against one by one',
-        lambda: decoder.decode(task.embedding).token_ids,
-        alone,
-        lambda ours, other: ours == task.names and ours[::step] == other,
+        times,
+        lambda of: of['batch'],
+        lambda of: step * of['alone'],
         at_least=10,
     )
-    return [replace(ratio, b_ms=step * ratio.b_ms, b_min_ms=step * ratio.b_min_ms)]
+    load = Load(objects=OBJECTS, prefix=PREFIX, suffix=SUFFIX, name_tokens=TOKENS)
+    work = {'names': names_work(language_model()[1], load)}
+    hardware = hardware_of(times.whole)
+    extra = {
+        RATIO_AT_LIMIT: ratio.b_ms / bounds_ms(work, hardware)['names'],
+        'product_tflop_per_s': hardware.flops / 1e12,
+        'read_gb_per_s': hardware.bandwidth / 1e9,
+    }
+    is_equal = batch() == task.names and task.names[::step] == alone()
+    return [replace(ratio, outputs_equal=is_equal, extra=extra)]
 
 
 def r4() -> list[Ratio]:

@@ -53,7 +53,7 @@ def compose(
     a: Callable[[Times], float],
     b: Callable[[Times], float],
     *,
-    forced: str,
+    forced: str = '',
     at_least: float | None = None,
 ) -> Ratio:
     """The ratio of two wholes that ``a`` and ``b`` put together from times of parts."""

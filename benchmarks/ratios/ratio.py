@@ -14,6 +14,9 @@ THREADS = 2
 _CONTROL = 3.0
 """A ratio counts if it is further from 1 than this many times the control."""
 
+RATIO_AT_LIMIT = 'ratio if ours were at the limit of the machine'
+"""Name of an extra figure: the other's time over the bound of ours, at rates of the same turns."""
+
 Output = TypeVar('Output')
 
 
