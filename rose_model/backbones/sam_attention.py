@@ -110,15 +110,23 @@ class SamAttention(nn.Module):
         side = self.side
         grid = torch.unflatten(query, 2, (side, side))
         by_row = grid.permute(2, 0, 1, 3, 4).reshape(side, -1, width)
-        by_row = by_row @ self.rel_pos_h[self.distances].mT
+        by_row = by_row @ self._positions(self.rel_pos_h).mT
         by_column = grid.permute(3, 0, 1, 2, 4).reshape(side, -1, width)
-        by_column = by_column @ self.rel_pos_w[self.distances].mT
+        by_column = by_column @ self._positions(self.rel_pos_w).mT
         shape = (side, batch, heads, side, side)
         columns = (
             by_row.view(shape).permute(1, 2, 0, 3, 4),
             by_column.view(shape).permute(1, 2, 3, 0, 4),
         )
         return torch.cat(columns, -1).flatten(2, 3)
+
+    def _positions(self, table: Tensor) -> Tensor:
+        """The position at each distance of two places, ``[side, side, width]``.
+
+        Not ``table[distances]``, of which a graph makes a ``GatherND``.
+        """
+        found = table.index_select(0, self.distances.flatten())
+        return found.view(self.side, self.side, -1)
 
 
 def _window_places(grid: int, window: int) -> Tensor:
