@@ -1,8 +1,8 @@
 """SAM ViT-H, the paper's, as ONNX graphs: ``python -m benchmarks.sam_export [--precision bf16]``.
 
 Random weights, full width and depth, 1024 x 1024 pixels: the same steps as ``rose export``, so it
-ends with an error where the graphs differ from PyTorch or break a rule.  By reckoning it takes
-about 10 GB of memory, and 5 GB in the folder for temporary files.
+ends with an error where the graphs differ from PyTorch or break a rule.  It takes 10 GiB of
+memory, and 5 GB in the folder for temporary files.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def main() -> None:
     precision = parser.parse_args().precision
     with heard_by(logging.StreamHandler()):
         section = measure(precision)
-    report('sam_export', {f'ViT-H, {precision}': section})
+    report(f'sam_export_{precision}', {f'ViT-H, {precision}': section})
 
 
 if __name__ == '__main__':
