@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import rclpy
@@ -26,6 +27,8 @@ from ros2_rose.msg import SegmentArray
 
 READY_TIMEOUT_S = 120.0
 IDLE_TIMEOUT_S = 30.0
+NODE = ['scripts/rose_node']
+"""As it is, with nano."""
 _ROOT = Path(__file__).parents[1]
 
 
@@ -35,12 +38,15 @@ class BenchError(RuntimeError):
 
 @dataclass(frozen=True)
 class Load:
-    """What the cameras send: ``size`` is (width, height) in pixels, ``rate_hz`` of each camera."""
+    """What the cameras send: ``size`` is (width, height) in pixels, ``rate_hz`` of each camera,
+    ``pictures`` as ``camera`` says.
+    """
 
     seconds: float
     rate_hz: float
     size: tuple[int, int]
     cameras: tuple[str, ...] = ('camera',)
+    pictures: Literal['noise', 'streets'] = 'noise'
 
 
 @dataclass
@@ -237,7 +243,7 @@ def stub_command(
 def _camera_command(load: Load) -> list[str]:
     numbers = (load.rate_hz, *load.size, load.seconds)
     topics = [_topic(name, load.cameras) for name in load.cameras]
-    return [sys.executable, '-m', 'benchmarks.camera', *map(str, numbers), *topics]
+    return [sys.executable, '-m', 'benchmarks.camera', *map(str, numbers), load.pictures, *topics]
 
 
 def _topic(camera: str, cameras: Sequence[str]) -> str:

@@ -20,11 +20,10 @@ from scipy import stats
 from sensor_msgs.msg import Image
 
 from benchmarks.figures import Figure, Section, report
-from benchmarks.node_bench import Load, NodeBench, Outcome, running_node, stub_command
+from benchmarks.node_bench import NODE, Load, NodeBench, Outcome, running_node, stub_command
 from benchmarks.process_sample import ProcessSample
 from ros2_rose.srv import Refine
 
-NODE = ['scripts/rose_node']
 WARM_UP_MINUTES = 5
 SIZE, RATE_HZ = (640, 480), 10
 WARM_UP_LOAD = 4
