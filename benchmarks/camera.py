@@ -21,8 +21,6 @@ from rclpy.qos import HistoryPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 
 _QOS = QoSProfile(depth=5, history=HistoryPolicy.KEEP_LAST, reliability=ReliabilityPolicy.RELIABLE)
-_FIRST_SCENE = 1_000_000
-"""Of those that training never shows."""
 
 
 def main() -> None:
@@ -47,8 +45,10 @@ def _noise(size: tuple[int, int]) -> list[NDArray[np.uint8]]:
 
 def _streets(size: tuple[int, int]) -> list[NDArray[np.uint8]]:
     from rose_model.data.streets import render_scene  # takes seconds to import
+    from rose_model.evaluation.streets import SPLITS
 
-    return [render_scene(_FIRST_SCENE + n, size, things=(6, 12)).image for n in range(20)]
+    first = SPLITS['test'].first  # training never shows these
+    return [render_scene(first + n, size, things=(6, 12)).image for n in range(20)]
 
 
 _PICTURES = {'noise': _noise, 'streets': _streets}

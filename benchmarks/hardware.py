@@ -28,6 +28,13 @@ class Hardware:
         """Seconds below which a pass cannot go: of that much work, over that much memory."""
         return max(flops / self.flops, nbytes / self.bandwidth)
 
+    def record(self) -> dict[str, float]:
+        """Both rates by name, in units that are easy to read."""
+        return {
+            'product_tflop_per_s': self.flops / 1e12,
+            'read_gb_per_s': self.bandwidth / 1e9,
+        }
+
 
 def probes(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
     """The two pieces of work whose times tell what the machine can do, by name."""
@@ -41,7 +48,7 @@ def hardware_of(times_ms: Mapping[str, float]) -> Hardware:
 
 def measure_hardware(dtype: torch.dtype) -> Hardware:
     """What the current number of threads gets here: the best of some rounds each."""
-    return hardware_of({name: 1e3 * _least_s(run) for name, run in probes(dtype).items()})
+    return Hardware(gemm_rate(dtype), read_bandwidth())
 
 
 def gemm_rate(dtype: torch.dtype, side: int = _SIDE) -> float:

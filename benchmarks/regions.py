@@ -19,6 +19,7 @@ from ros2_rose.segmenting import load_segmenter, segment_image
 from ros2_rose.worker import Segmenter
 from rose_model.data.sample import Sample
 from rose_model.data.streets import render_scene
+from rose_model.evaluation.streets import SPLITS
 from rose_model.records import Segmentation
 
 SIZE = (720, 960)
@@ -28,7 +29,7 @@ LAYOUTS: dict[str, list[float]] = {
     'and its middle': [0.25, 0.25, 0.5, 0.5],
     'and four tiles': [x for y0 in (0, 0.4) for x0 in (0, 0.4) for x in (x0, y0, 0.6, 0.6)],
 }
-FIRST_SCENE = 1_000_000  # of those that training never shows
+FIRST_SCENE = SPLITS['test'].first  # of those that training never shows
 
 
 def measure(parameters: RoseParameters, segmenter: Segmenter, scenes: int) -> Section:

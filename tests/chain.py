@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from benchmarks.node_bench import Load, running_node
+from benchmarks.node_bench import NODE, Load, running_node
 from rose_model.training.log import LOG_FILE
 from rose_model.training.recipe import DataPart, Recipe, StageRecipe
 from tests.model.conversion.conftest import INPUT_SIZE, build_llava, build_sam, write_llava
@@ -155,7 +155,7 @@ def require_formats(table: Path) -> None:
 
 def run_node(model: Path) -> None:
     """Images come in, and one message for each goes out."""
-    with running_node(['scripts/rose_node'], model=model) as bench:
+    with running_node(NODE, model=model) as bench:
         outcome = bench.play(Load(5, 2, (320, 240)))
     sent, processed = (sum(count.values()) for count in (outcome.sent, outcome.processed))
     print(f'    {processed} of {sent} images, p50 {outcome.percentile_ms(50):.0f} ms')

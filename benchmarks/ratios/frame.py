@@ -172,7 +172,6 @@ def _measure() -> PartTimes:
 def _record(frame: Frame) -> dict[str, float]:
     """Seconds of the stages at full depth, and what the machine can do."""
     shortest, longest = contexts(frame.config)
-    hardware = hardware_of(frame.times)
     return {
         'siglip_s': frame.siglip() / 1e3,
         'prefill_s': frame.prefill() / 1e3,
@@ -181,6 +180,5 @@ def _record(frame: Frame) -> dict[str, float]:
         f'names_{OBJECTS}_s': frame.names(OBJECTS) / 1e3,
         f'step_at_{shortest}_s': frame.step(shortest) / 1e3,
         f'step_at_{longest}_s': frame.step(longest) / 1e3,
-        'product_tflop_per_s': hardware.flops / 1e12,
-        'read_gb_per_s': hardware.bandwidth / 1e9,
+        **hardware_of(frame.times).record(),
     }

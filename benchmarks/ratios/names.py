@@ -66,8 +66,7 @@ def r2() -> list[Ratio]:
     hardware = hardware_of(times.whole)
     extra = {
         RATIO_AT_LIMIT: ratio.b_ms / bounds_ms(work, hardware)['names'],
-        'product_tflop_per_s': hardware.flops / 1e12,
-        'read_gb_per_s': hardware.bandwidth / 1e9,
+        **hardware.record(),
     }
     is_equal = batch() == task.names and task.names[::step] == alone()
     return [replace(ratio, outputs_equal=is_equal, extra=extra)]
