@@ -47,6 +47,11 @@ class VisionConfig(_Frozen):
         """S: patches along one side."""
         return self.input_size // self.patch_size
 
+    @property
+    def position_grid_size(self) -> int:
+        """Positions along one side of the table."""
+        return self.position_size // self.patch_size
+
     @model_validator(mode='after')
     def _check(self) -> Self:
         if self.input_size % self.patch_size:

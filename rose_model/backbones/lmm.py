@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from transformers import Qwen2Config, Qwen2ForCausalLM, SiglipVisionConfig, SiglipVisionModel
 
+from rose_model.backbones.positions import enlarge, enlargement
+from rose_model.backbones.rms_norm import replace_rms_norms
 from rose_model.config import LanguageConfig, VisionConfig
 
 INPUT_CHANNELS = 4
@@ -37,11 +39,6 @@ class ConvolutionalStem(nn.Module):
         self.stages = nn.Sequential(*layers)
         self.project = nn.Conv2d(channels, width, 1)
 
-    @property
-    def weight(self) -> Tensor:
-        """The weight whose dtype SigLIP's embedding asks for."""
-        return self.project.weight
-
     def forward(self, pixels: Tensor) -> Tensor:
         """``[B, 4, L, L]`` to ``[B, W, S, S]`` with S = L / 8."""
         patches: Tensor = self.project(
@@ -55,9 +52,13 @@ class VisionTower(nn.Module):
     input channel.
     """
 
+    enlargement: Tensor
+
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.config = config
+        weights = enlargement(config.position_grid_size, config.grid_size)
+        self.register_buffer('enlargement', weights, persistent=False)
         self.siglip = SiglipVisionModel(
             SiglipVisionConfig(
                 image_size=config.position_size,
@@ -82,9 +83,12 @@ class VisionTower(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Patch features ``[B, P, W]`` of ``[B, 4, L, L]``: RGB in [-1, 1], mask in [0, 1]."""
-        interpolate = self.config.input_size != self.config.position_size
-        patches = self.siglip.embeddings(pixels, interpolate_pos_encoding=interpolate)
-        features: Tensor = self.siglip.encoder(inputs_embeds=patches).last_hidden_state
+        positions = self.siglip.embeddings.position_embedding.weight
+        patches = self.patch_embedding(pixels.to(positions.dtype))
+        if self.config.grid_size != self.config.position_grid_size:
+            positions = enlarge(positions, self.enlargement)
+        placed = patches.flatten(2).mT + positions
+        features: Tensor = self.siglip.encoder(inputs_embeds=placed).last_hidden_state
         return features
 
 
@@ -120,4 +124,5 @@ def build_language_model(config: LanguageConfig) -> Qwen2ForCausalLM:
         )
     )
     model.set_attn_implementation('sdpa')
+    replace_rms_norms(model)
     return model

@@ -19,6 +19,7 @@ from rose_model.backends.exported import (
     ExportedSam,
 )
 from rose_model.errors import BackendError, ConfigError
+from rose_model.precision import Precision
 
 _CUDA, _CPU = 'CUDAExecutionProvider', 'CPUExecutionProvider'
 # Numbers of ONNX (TensorProto.DataType), for NumPy has no bfloat16.
@@ -35,6 +36,7 @@ class OnnxRuntimeSam:
     """
 
     def __init__(self, exported: ExportedSam, device: torch.device) -> None:
+        check_precision(exported.record.precision)
         self._config = exported.record.sam
         self._encoder = _Session(exported, 'encoder', device)
         self._decoder = _Session(exported, 'decoder', device)
@@ -127,6 +129,20 @@ class _Session:
             _ELEMENT_TYPES[self._dtype],
             tuple(tensor.shape),
             tensor.data_ptr(),
+        )
+
+
+def check_precision(precision: Precision) -> None:
+    """Whether graphs of that precision run anywhere.
+
+    Raises:
+        ConfigError: they do not; also on a GPU a graph with a convolution in bf16, which ONNX has
+        from opset 22 on, is not loaded (onnxruntime 1.31).
+    """
+    if precision == 'bf16':
+        raise ConfigError(
+            'ONNX Runtime has no convolutions in bf16; run rose export --precision fp16 for a '
+            'GPU, fp32 for a CPU.'
         )
 
 

@@ -12,7 +12,11 @@ from rose_model.backbones.sam import Sam
 from rose_model.backends.engine_cache import EngineCache, default_cache_folder
 from rose_model.backends.exported import ExportedSam, read_export
 from rose_model.backends.interface import BackendName, SamBackend
-from rose_model.backends.onnxruntime import OnnxRuntimeSam, import_onnxruntime
+from rose_model.backends.onnxruntime import (
+    OnnxRuntimeSam,
+    check_precision,
+    import_onnxruntime,
+)
 from rose_model.backends.tensorrt import TensorRtSam
 from rose_model.backends.tensorrt_api import import_tensorrt
 from rose_model.backends.tensorrt_engine import EngineMaker, Gpu
@@ -37,7 +41,8 @@ class BackendChoice:
         """What can be told without reading the graphs; the export, if one is needed.
 
         Raises:
-            ConfigError: the library or the name of the export is missing.
+            ConfigError: the library or the name of the export is missing, or it cannot run one of
+            that precision.
             CheckpointError: the folder is no whole export of such a SAM.
         """
         if self.name == 'torch':
@@ -51,7 +56,10 @@ class BackendChoice:
             import_onnxruntime()
         else:
             import_tensorrt()
-        return read_export(self.export, sam)
+        exported = read_export(self.export, sam)
+        if self.name == 'onnxruntime':
+            check_precision(exported.record.precision)
+        return exported
 
     def open(self, sam: Sam, weights_sha256: str, device: torch.device) -> SamBackend:
         """The backend, ready to run; an engine that has to be built first takes minutes.

@@ -14,7 +14,7 @@ import torch
 
 from rose_model.backends.exported import read_export
 from rose_model.backends.interface import BackendName, SamBackend
-from rose_model.backends.onnxruntime import OnnxRuntimeSam
+from rose_model.backends.onnxruntime import OnnxRuntimeSam, check_precision
 from rose_model.backends.opening import engine_maker
 from rose_model.backends.tensorrt import TensorRtSam
 from rose_model.backends.tensorrt_api import import_tensorrt
@@ -102,6 +102,8 @@ class SelfCheck:
             return TorchSam(cast(deepcopy(self._sam), DTYPES[precision]))
         if name == 'tensorrt':
             import_tensorrt()  # before the work of exporting
+        if name == 'onnxruntime':
+            check_precision(precision)
         if folder.is_dir():
             exported = read_export(folder, self._sam.config)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from rose_model.backends.torch import TorchSam
 from rose_model.category_decoder import CategoryDecoder
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.instructions import Prompter
@@ -50,6 +51,18 @@ def test_a_result_is_not_changed_by_the_next_call() -> None:
     first = double(torch.ones(4, device='cuda'))
     double(torch.zeros(4, device='cuda'))
     assert first.tolist() == [2.0] * 4
+
+
+@needs_gpu
+@torch.inference_mode()
+def test_a_replayed_image_is_that_of_single_launches(rose: Rose) -> None:
+    sam, side = rose.sam.cuda(), rose.config.sam.input_size
+    replayed = TorchSam(sam)
+    for _ in range(3):
+        pixels = torch.randn(1, 3, side, side, device='cuda')
+        torch.testing.assert_close(
+            replayed.encode(pixels), sam.encode(pixels), atol=1e-4, rtol=1e-4
+        )
 
 
 @needs_gpu

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -73,6 +75,19 @@ def test_a_graph_that_it_cannot_run_is_refused_with_the_cure(
         (tmp_path / name).write_bytes(b'no graph')
     with pytest.raises(ConfigError, match=r'cannot run .* export with --precision fp32'):
         OnnxRuntimeSam(replace(exported, folder=tmp_path), CPU)
+
+
+def test_a_graph_in_bf16_is_refused_before_any_work(
+    exported: ExportedSam, sam: Sam, tmp_path: Path
+) -> None:
+    """Its CUDA provider does not load one, either: a convolution has no bf16 in ONNX there."""
+    shutil.copytree(exported.folder, tmp_path, dirs_exist_ok=True)
+    record = exported.record.model_copy(update={'precision': 'bf16'})
+    (tmp_path / 'export.json').write_text(record.model_dump_json())
+    with pytest.raises(ConfigError, match='no convolutions in bf16; run rose export --prec'):
+        BackendChoice('onnxruntime', tmp_path).check(sam.config)
+    with pytest.raises(ConfigError, match='no convolutions in bf16'):
+        OnnxRuntimeSam(replace(exported, record=record), CPU)
 
 
 def test_without_the_library_the_error_says_how_to_get_it(

@@ -109,7 +109,7 @@ def test_a_disk_that_fills_up_leaves_nothing(
 
 
 def test_the_command_writes_half_precision_for_gpus(rose_folder: Path, tmp_path: Path) -> None:
-    """ONNX Runtime has no kernels for bf16 on a CPU: it says what to do instead."""
+    """ONNX Runtime has no convolutions in bf16: it says what to do instead."""
     result = run('export', tmp_path / 'sam', '--model', rose_folder, '--precision', 'bf16')
     assert result.exit_code == 0, result.output
     assert 'SAM of tiny in bf16' in result.stdout
@@ -117,7 +117,7 @@ def test_the_command_writes_half_precision_for_gpus(rose_folder: Path, tmp_path:
     again = run('export', tmp_path / 'sam', '--model', rose_folder)
     assert again.exit_code == 2
     assert 'exists' in again.stderr
-    with pytest.raises(ConfigError, match='export with --precision fp32'):
+    with pytest.raises(ConfigError, match='run rose export --precision fp16'):
         RoseSegmenter.from_pretrained(
             rose_folder, device='cpu', sam_backend='onnxruntime', sam_export=tmp_path / 'sam'
         )
