@@ -19,25 +19,27 @@ class CudaGraph:
     """
 
     def __init__(self, work: Callable[[], None], pool: object | None = None) -> None:
-        self._work = work
+        self._run: Callable[[], None] = work
+        self._is_recorded = False
         self._pool = pool
-        self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
         """Carry the work out, on the current stream."""
-        if self._graph is not None:
-            self._graph.replay()
+        if self._is_recorded:
+            self._run()
             return
         # Libraries that choose their kernels at first use would break a recording.
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            self._work()
+            self._run()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):  # type: ignore[arg-type]
-            self._work()
-        self._graph = graph
+            self._run()
+        # The work leads back to the owner of this object: were it kept, records would be freed by
+        # the garbage collector, and where that happens while one is made, it fails.
+        self._run, self._is_recorded = graph.replay, True
 
 
 class GraphedFunction:

@@ -15,6 +15,7 @@ from benchmarks.accelerator.names import name_times
 from benchmarks.accelerator.reading import Reading
 from benchmarks.accelerator.subject import KEPT, OBJECTS, Subject
 from benchmarks.accelerator.timer import Timer
+from rose_model.backends.torch import TorchSam
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.mask_decoder import decode_masks
 from rose_model.precision import cast
@@ -76,7 +77,7 @@ def stage_table_fp16(subject: Subject, timer: Timer) -> Iterator[Reading]:
 def _stages(subject: Subject, inputs: Inputs) -> list[Stage]:
     rose, perception, analyzer = subject.rose, subject.rose.perception, subject.rose.patch_analyzer
     prompts, kept = [subject.perception_prompt], inputs.embedding[:OBJECTS]
-    encode = GraphedFunction(perception.encode)
+    encode, graphed_sam = GraphedFunction(perception.encode), TorchSam(rose.sam)
     return [
         Stage('views of the image', lambda: make_views(subject.image, subject.config)),
         Stage('staging, normalised', lambda: staged(subject, inputs.views)),
@@ -98,6 +99,11 @@ def _stages(subject: Subject, inputs: Inputs) -> list[Stage]:
             ('objectness of all patches', 'mask embeddings', 'category embeddings'),
         ),
         Stage('SAM encoder', lambda: rose.sam.encode(inputs.sam_pixels), ('SAM encoder',)),
+        Stage(
+            'SAM encoder, CUDA graph',
+            lambda: graphed_sam.encode(inputs.sam_pixels),
+            ('SAM encoder',),
+        ),
         Stage(
             f'SAM decoder, {OBJECTS} masks',
             lambda: decode_masks(rose.sam, inputs.mask_embedding, inputs.image_embeddings),

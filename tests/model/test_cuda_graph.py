@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 
@@ -51,6 +54,20 @@ def test_a_result_is_not_changed_by_the_next_call() -> None:
     first = double(torch.ones(4, device='cuda'))
     double(torch.zeros(4, device='cuda'))
     assert first.tolist() == [2.0] * 4
+
+
+@needs_gpu
+def test_a_record_goes_with_its_owner() -> None:
+    """Not when the garbage collector comes, which may be while another one is made."""
+    double = GraphedFunction(lambda tensor: 2 * tensor)
+    double(torch.ones(3, device='cuda'))
+    gone = weakref.ref(double)
+    gc.disable()
+    try:
+        del double
+        assert gone() is None
+    finally:
+        gc.enable()
 
 
 @needs_gpu
