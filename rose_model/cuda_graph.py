@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -19,27 +21,39 @@ class CudaGraph:
     """
 
     def __init__(self, work: Callable[[], None], pool: object | None = None) -> None:
-        self._run: Callable[[], None] = work
-        self._is_recorded = False
+        self._work = work
         self._pool = pool
+        self._graph: torch.cuda.CUDAGraph | None = None
 
     def __call__(self) -> None:
         """Carry the work out, on the current stream."""
-        if self._is_recorded:
-            self._run()
+        if self._graph is not None:
+            self._graph.replay()
             return
         # Libraries that choose their kernels at first use would break a recording.
         side = torch.cuda.Stream()
         side.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(side):
-            self._run()
+            self._work()
         torch.cuda.current_stream().wait_stream(side)
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, pool=self._pool):  # type: ignore[arg-type]
-            self._run()
-        # The work leads back to the owner of this object: were it kept, records would be freed by
-        # the garbage collector, and where that happens while one is made, it fails.
-        self._run, self._is_recorded = graph.replay, True
+        with _no_collection(), torch.cuda.graph(graph, pool=self._pool):  # type: ignore[arg-type]
+            self._work()
+        self._graph = graph
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Inside, the garbage collector does not run: a record that it frees breaks the one that is
+    being made.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 class GraphedFunction:

@@ -35,6 +35,7 @@ from benchmarks.accelerator.subject import (
 )
 from benchmarks.accelerator.timer import Timer, Times
 from benchmarks.forced_frame import word_tokenizer
+from rose_model import category_decoder
 from rose_model.config import (
     CategoryConfig,
     LanguageConfig,
@@ -189,6 +190,13 @@ def test_both_ways_of_sequential_decoding_give_the_same_tokens(tiny) -> None:
         tokens.append(int(recorded.token))
     assert tokens == sequential.respond(tiny, inputs, 6)
     assert len(set(tokens)) > 1
+
+
+def test_without_graphs_the_passes_of_names_are_what_they_would_record() -> None:
+    def work() -> None: ...
+
+    with names.without_graphs():
+        assert category_decoder.CudaGraph(work, object()) is work
 
 
 @pytest.mark.parametrize('attend', [sam_encoder.with_bias, sam_encoder.augmented])

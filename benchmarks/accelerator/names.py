@@ -60,7 +60,7 @@ def name_times(
 
 def without_graphs() -> AbstractContextManager[object]:
     """Inside, a decoder that is used for the first time launches each of its passes itself."""
-    return mock.patch.object(category_decoder, 'CudaGraph', lambda work: work)
+    return mock.patch.object(category_decoder, 'CudaGraph', lambda work, _pool: work)
 
 
 def generate(subject: Subject, embedding: Tensor) -> list[list[int]]:
