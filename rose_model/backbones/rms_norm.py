@@ -1,4 +1,4 @@
-"""Qwen2's norms in one kernel on a GPU, where transformers launches seven."""
+"""Qwen2's norms in one kernel on a GPU, where transformers launches eight."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 
 class RmsNorm(Qwen2RMSNorm):
-    """The same norm.  On a GPU, where no gradient is wanted, it is fused: half precision is then
-    rounded once, after the weight, instead of before and after.
+    """The same norm.  In inference on a GPU it is fused: half precision is then rounded once, after
+    the weight, instead of before and after.
     """
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """The normalised ``[..., C]``."""
-        if torch.is_grad_enabled() or not hidden_states.is_cuda:
-            normalised: Tensor = super().forward(hidden_states)
-            return normalised
-        width = self.weight.shape
-        return functional.rms_norm(hidden_states, width, self.weight, self.variance_epsilon)
+        if torch.is_inference_mode_enabled() and hidden_states.is_cuda:
+            width = self.weight.shape
+            return functional.rms_norm(hidden_states, width, self.weight, self.variance_epsilon)
+        normalised: Tensor = super().forward(hidden_states)
+        return normalised
 
 
 def replace_rms_norms(module: nn.Module) -> None:

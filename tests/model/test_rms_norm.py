@@ -50,7 +50,7 @@ def test_on_a_gpu_it_differs_by_one_rounding(dtype: torch.dtype) -> None:
 
 
 @needs_gpu
-def test_in_training_it_is_the_norm_of_transformers() -> None:
+def test_outside_of_inference_it_is_the_norm_of_transformers() -> None:
     norm, other, states = _pair('cuda', torch.bfloat16)
     assert torch.equal(norm(states), other(states))
 
