@@ -9,8 +9,8 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 
 class RmsNorm(Qwen2RMSNorm):
-    """The same norm.  In inference on a GPU it is fused: half precision is then rounded once, after
-    the weight, instead of before and after.
+    """The same norm.  In inference on a GPU it is fused: half precision is then rounded once,
+    after the weight, instead of before and after.
     """
 
     def forward(self, hidden_states: Tensor) -> Tensor:
