@@ -29,6 +29,7 @@ from ros2_rose.corrections_service import CorrectionsService
 from ros2_rose.device_faults import DeviceLostError
 from ros2_rose.enable_service import EnableService
 from ros2_rose.frame_service import FrameSession, RequestService
+from ros2_rose.hang_guard import no_longer_than
 from ros2_rose.history import FrameRecord
 from ros2_rose.msg import SegmentArray
 from ros2_rose.one_line import one_line
@@ -55,6 +56,7 @@ WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that 
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
 LOG_TIMEOUT_S = 0.5  # and then for corrections that are being stored
 SEND_TIMEOUT_S = 1.0  # how long after that requests get their answers
+END_TIMEOUT_S = 4.0  # of all that; a launcher loses its patience after 5
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
@@ -330,8 +332,8 @@ class RoseNode(LifecycleNode):
 def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until SIGINT or SIGTERM, then end the process.
 
-    Exit codes: 0 after a signal, 1 where the GPU is lost, 2 for an argument or a parameter that
-    cannot be used.
+    Exit codes: 0 after a signal, 1 where the GPU is lost or the end hangs, 2 for an argument or a
+    parameter that cannot be used.
     """
     code = run(args)
     sys.stdout.flush()
@@ -366,13 +368,15 @@ def run(args: list[str] | None = None, load: LoadSegmenter = load_segmenter) -> 
             raise
     # A second one must not break into the clean-up: a terminal and a launcher may both send it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    node.stop()
-    if code:
-        _send_answers(executor, node)
-    node.destroy_node()
-    # It holds the middleware's participant, with its files in /dev/shm, beyond the node's own end.
-    node._state_machine = None
-    rclpy.try_shutdown()
+    with no_longer_than(END_TIMEOUT_S):
+        node.stop()
+        if code:
+            _send_answers(executor, node)
+        node.destroy_node()
+        # It holds the middleware's participant, with its files in /dev/shm, beyond the node's own
+        # end.
+        node._state_machine = None
+        rclpy.try_shutdown()
     return code
 
 

@@ -1,6 +1,7 @@
 """Shared by the tests of the ROS side: records made by hand, and the real node in its process."""
 
 import copy
+import os
 import signal
 import subprocess
 import sys
@@ -230,7 +231,11 @@ class NodeProcess:
         command = [sys.executable, ROOT / 'scripts' / 'rose_node', '--ros-args', *options]
         with log.open('wb') as output:
             self._process = subprocess.Popen(
-                command, stdout=output, stderr=subprocess.STDOUT, cwd=ROOT
+                command,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+                env=os.environ | {'PYTHONFAULTHANDLER': '1'},
             )
 
     @property
@@ -249,18 +254,19 @@ class NodeProcess:
         self._process.send_signal(number)
 
     def wait(self):
-        """The exit code."""
-        return self._process.wait(WAIT_S)
+        """The exit code; where there is none, an error with the stacks of its threads."""
+        try:
+            return self._process.wait(WAIT_S)
+        except subprocess.TimeoutExpired as error:
+            self.send_signal(signal.SIGABRT)
+            self._process.wait(WAIT_S)
+            raise AssertionError(f'The node goes on and on.\n{self.output}') from error
 
     def stop(self):
         """End it as a terminal does; the exit code."""
         if self.is_running():
             self.send_signal(signal.SIGINT)
-        try:
-            return self.wait()
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            raise
+        return self.wait()
 
 
 @pytest.fixture(scope='module')
