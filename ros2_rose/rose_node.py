@@ -56,7 +56,7 @@ WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that 
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
 LOG_TIMEOUT_S = 0.5  # and then for corrections that are being stored
 SEND_TIMEOUT_S = 1.0  # how long after that requests get their answers
-END_TIMEOUT_S = 4.0  # of all that; a launcher loses its patience after 5
+END_TIMEOUT_S = 8.0  # of the whole end; after 10 a launcher kills, and nobody knows why
 
 SUCCESS, FAILURE = TransitionCallbackReturn.SUCCESS, TransitionCallbackReturn.FAILURE
 
