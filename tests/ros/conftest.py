@@ -100,6 +100,17 @@ class RosSide:
         """Serve this node for a moment."""
         self._executor.spin_once(timeout_sec=0.1)
 
+    def forget(self):
+        """Forget what nodes of earlier tests have said, also what has not been taken yet."""
+        taken = None
+        while taken != (self.reports, len(self.segments)):
+            taken = self.reports, len(self.segments)
+            for _ in range(20):  # the topics take turns
+                self._executor.spin_once(timeout_sec=0.0)
+        self.status.clear()
+        self.level.clear()
+        self.segments.clear()
+
     def wait_for(self, condition, what, timeout_s=WAIT_S):
         """Serve this node until the condition holds."""
         give_up = time.monotonic() + timeout_s

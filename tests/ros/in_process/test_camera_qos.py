@@ -23,9 +23,7 @@ def image(ros, value=7):
 
 @pytest.fixture(autouse=True)
 def fresh(ros):
-    ros.status.clear()
-    ros.level.clear()
-    ros.segments.clear()
+    ros.forget()
 
 
 def wait_for_level(ros, level, name='camera'):

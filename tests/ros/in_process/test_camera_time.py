@@ -23,9 +23,7 @@ def image(stamp_ns, value=7):
 
 @pytest.fixture(autouse=True)
 def fresh(ros):
-    ros.status.clear()
-    ros.level.clear()
-    ros.segments.clear()
+    ros.forget()
 
 
 def wait_for(ros, name, count):

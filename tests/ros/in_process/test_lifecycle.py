@@ -38,8 +38,7 @@ def log(ros):
 
 @pytest.fixture(autouse=True)
 def fresh(ros):
-    ros.status.clear()
-    ros.level.clear()
+    ros.forget()
 
 
 def change(ros, number=0, label=''):
