@@ -17,6 +17,7 @@ from rose_model.category_decoder import CategoryDecoder
 from rose_model.checkpoint import load_pretrained
 from rose_model.data.streets import render_scene
 from rose_model.device import stage
+from rose_model.evaluation.streets import SPLITS
 from rose_model.instructions import ALL_REGIONS, CategoryPrompt, PerceptionPrompt, Prompter
 from rose_model.mask_decoder import decode_masks
 from rose_model.precision import cast
@@ -24,8 +25,8 @@ from rose_model.preprocess import make_views, normalise_lmm, normalise_sam
 from rose_model.rose import Rose
 
 HALF = {'bf16': torch.bfloat16, 'fp16': torch.float16}
-STREETS = range(1_000_000, 1_000_010)
-"""The first scenes of the test split."""
+_FIRST_STREET = SPLITS['test'].first
+STREETS = range(_FIRST_STREET, _FIRST_STREET + 10)
 _STREET_SIZE = (480, 640)
 
 
