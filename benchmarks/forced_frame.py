@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from math import ceil
+from threading import Lock
 
 import numpy as np
 import torch
@@ -96,11 +97,13 @@ class ForcedSam(Sam):
     def __init__(self, config: SamConfig, logits: Tensor) -> None:
         super().__init__(config)
         self._logits, self._next = logits, 0
+        self._lock = Lock()  # two threads may decode at the same time
 
     def decode(self, mask_embedding: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """The next masks, with the scores of the real ones."""
         _, scores = super().decode(mask_embedding, image_embeddings)
-        first, self._next = self._next, (self._next + len(scores)) % len(self._logits)
+        with self._lock:
+            first, self._next = self._next, (self._next + len(scores)) % len(self._logits)
         return self._logits[first : first + len(scores)], scores
 
 

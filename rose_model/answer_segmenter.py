@@ -107,18 +107,17 @@ class AnswerSegmenter(RoseSegmenter):
         self._form = form
 
     def _perceive(
-        self, context: FrameContext, instruction: str, mask: Tensor | None
+        self, lmm_pixels: Tensor, instruction: str, mask: Tensor | None
     ) -> AnswerReadings:
         """What the model answers to an instruction about one frame, as readings of P places."""
         prompt = self._prompter.perception(instruction)
-        patches = self._encode(self._pixels(context, mask))
+        patches = self._encode(self._pixels(lmm_pixels, mask))
         spoken = self._rose.perception.speak(patches, prompt, self._end, MAX_RESPONSE_TOKENS)
         found = self._form.read(spoken.ids)
         names = tuple(self._name(spoken, item) for item in found)
         if self._framework not in STACKS:
-            read = super()._perceive(context, instruction, mask)
+            read = super()._perceive(lmm_pixels, instruction, mask)
             return AnswerReadings(read.embedding, read.objectness, self._framework, names)
-        self._beside.join(context.image_embeddings)
         places = [place for item in found for place in item.places]
         each = [name for item, name in zip(found, names, strict=True) for _ in item.places]
         return self._place(spoken.states[places], each, patches.shape[1], one=mask is not None)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
-
 import torch
 from torch import Tensor
 
@@ -79,23 +77,3 @@ def stage(tensor: Tensor, device: torch.device) -> Tensor:
     if device.type != 'cuda':
         return tensor.to(device)
     return tensor.pin_memory().to(device, non_blocking=True)
-
-
-class SideStream:
-    """A second line of work on a GPU, beside the current one; on a CPU there is only one."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._stream = torch.cuda.Stream(device) if device.type == 'cuda' else None
-
-    def fork(self) -> AbstractContextManager[object]:
-        """What is begun inside waits for what was begun before, and for nothing later."""
-        if self._stream is None:
-            return nullcontext()
-        self._stream.wait_stream(torch.cuda.current_stream())
-        return torch.cuda.stream(self._stream)
-
-    def join(self, tensor: Tensor) -> None:
-        """What is begun from now on may use a tensor that was made inside."""
-        if self._stream is not None:
-            torch.cuda.current_stream().wait_stream(self._stream)
-            tensor.record_stream(torch.cuda.current_stream())

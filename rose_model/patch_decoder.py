@@ -23,6 +23,7 @@ from rose_model.pace import Pace
 from rose_model.postprocess import CroppedMask, crop_masks, keep_unique, shared_pixels
 from rose_model.records import FrameContext, Segment
 from rose_model.rose import Rose
+from rose_model.side_stream import SideStream
 from rose_model.super_patch import role_map
 from rose_model.tokenizer import RoseTokenizer
 
@@ -77,9 +78,11 @@ class PatchDecoder:
         sam: SamBackend,
         tokenizer: RoseTokenizer,
         text_tokenizer: RoseTokenizer | None,
+        beside: SideStream,
     ) -> None:
         config = rose.config
         self._rose = rose
+        self._beside = beside
         self._sam = sam
         self._tokenizer = tokenizer
         self._limits = config.postprocess
@@ -150,7 +153,7 @@ class PatchDecoder:
             ModelOutputError: a score is not finite.
         """
         embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
-        masks = decode_masks(self._sam, embedding, context.image_embeddings)
+        masks = decode_masks(self._sam, embedding, context.image_embeddings, self._beside)
         logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
         logits, scores, shared, objectness, numbers = to_host(
             logits, masks.scores, shared_pixels(logits), kept.objectness, patches

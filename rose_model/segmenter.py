@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import wraps
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypeVar, cast
 
 import numpy as np
 import torch
@@ -22,7 +23,7 @@ from rose_model.category_decoder import printable
 from rose_model.checkpoint import Pretrained, load_pretrained, read_config
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.cuda_graph import GraphedFunction
-from rose_model.device import SideStream, find_device, find_dtype, refuse_eager_half, stage
+from rose_model.device import find_device, find_dtype, refuse_eager_half, stage
 from rose_model.errors import (
     ConfigError,
     InvalidRequestError,
@@ -52,12 +53,26 @@ from rose_model.refinement import (
     mask_sentence,
     write_back,
 )
+from rose_model.side_stream import open_side_stream
 from rose_model.super_patch import role_map
+
+_Method = TypeVar('_Method', bound=Callable[..., object])
 
 MAX_TEXT_TOKENS = 128
 MAX_RESPONSE_TOKENS = 256
 MIN_SINGLE_OBJECTNESS = 0.05
 """Below it the best patch is taken for "no such thing here" when one thing is asked for."""
+
+
+def _inference(method: _Method) -> _Method:
+    """A method without gradients, and with a line of work beside its own."""
+
+    @wraps(method)
+    def run(self: RoseSegmenter, *args: object, **options: object) -> object:
+        with torch.inference_mode(), self._beside.shared():
+            return method(self, *args, **options)
+
+    return cast('_Method', run)
 
 
 class RoseSegmenter:
@@ -78,14 +93,14 @@ class RoseSegmenter:
         self._rose = pretrained.rose
         self._sam = TorchSam(pretrained.rose.sam) if sam is None else sam
         self._encode = GraphedFunction(self._rose.perception.encode)
-        self._beside = SideStream(self._rose.device)
+        self._beside = open_side_stream(self._rose.config, self._rose.device)
         self._tokenizer = pretrained.tokenizer
         self._hash = pretrained.weights_hash
         self._patch_filter = patch_filter
         self._roles = role_map(self.config.super_patch, self.config.vision.grid_size)
         self._prompter = Prompter(self._tokenizer, self.config.category.template)
         self._decoder = self.decoder_class(
-            self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer
+            self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer, self._beside
         )
         self._decoder.prepare(patch_filter.max_segments)
 
@@ -151,7 +166,7 @@ class RoseSegmenter:
         """Name and weights: ``'nano@1a2b3c4d'`` (first 8 hex digits of the weights' sha256)."""
         return f'{self.config.name}@{self._hash[:8]}'
 
-    @torch.inference_mode()
+    @_inference
     def segment(
         self,
         image: NDArray[np.uint8] | FrameContext,
@@ -179,8 +194,7 @@ class RoseSegmenter:
         if names and self.config.text is None:
             raise InvalidRequestError(NO_TEXT_TOWER)
         self._check_length(sentence)
-        context = self._see(image)
-        readings = self._perceive(context, sentence, None)
+        context, readings = self._look(image, sentence)
         patches = select_patches(readings.objectness, self._roles, self._patch_filter)
         decoded = self._decoder.decode(readings, patches, context, names, deadline_s=deadline_s)
         frame = Segmentation(
@@ -197,7 +211,7 @@ class RoseSegmenter:
             segments=tuple(replace(segment, id=str(n)) for n, segment in enumerate(ordered, 1)),
         )
 
-    @torch.inference_mode()
+    @_inference
     def refer(self, image: NDArray[np.uint8] | FrameContext, description: str) -> Segmentation:
         """The one thing that a description means: a frame of one segment, or of none where nothing
         in the image answers to it.
@@ -211,8 +225,7 @@ class RoseSegmenter:
         words = check_text(description, 'description')
         sentence = REFERRINGS[0].format(description=words)
         self._check_length(sentence)
-        context = self._see(image)
-        readings = self._perceive(context, sentence, None)
+        context, readings = self._look(image, sentence)
         best, objectness = best_patch(readings.objectness)
         frame = Segmentation((), context.geometry.original_size, sentence, context)
         if objectness < MIN_SINGLE_OBJECTNESS:
@@ -220,7 +233,7 @@ class RoseSegmenter:
         segments = self._decoder.decode(readings, best, context).segments
         return frame.with_segments(tuple(replace(segment, id='1') for segment in segments))
 
-    @torch.inference_mode()
+    @_inference
     def describe(self, image: NDArray[np.uint8] | FrameContext) -> str:
         """The model's answer in words: "There are 2 red car, 1 road in this image." (paper,
         Sec. 3.5)
@@ -230,7 +243,8 @@ class RoseSegmenter:
         Raises:
             ImageError: the array is no image.
         """
-        pixels = self._pixels(self._see(image), None)
+        seen = image if isinstance(image, FrameContext) else make_views(image, self.config)
+        pixels = self._pixels(seen.lmm_pixels, None)
         perception = self._rose.perception
         ids = perception.respond(
             self._encode(pixels),
@@ -240,7 +254,7 @@ class RoseSegmenter:
         )
         return printable(self._tokenizer.decode([ids])[0])
 
-    @torch.inference_mode()
+    @_inference
     def refine(
         self,
         segmentation: Segmentation,
@@ -270,7 +284,7 @@ class RoseSegmenter:
             full = old.full_mask(segmentation.original_size)
             mask = squash_mask(full, self.config.vision.input_size)
             given = given_logits(full, context.geometry, self.config.sam)
-        readings = self._perceive(context, request.instruction, mask)
+        readings = self._perceive(context.lmm_pixels, request.instruction, mask)
         best, objectness = best_patch(readings.objectness, stage(allowed, self._rose.device))
         if request.case is RefinementCase.MISSED and objectness < MIN_SINGLE_OBJECTNESS:
             raise NotUnderstoodError(
@@ -319,30 +333,37 @@ class RoseSegmenter:
                 f'The text has {tokens} tokens; at most {MAX_TEXT_TOKENS} are read.'
             )
 
-    def _see(self, image: NDArray[np.uint8] | FrameContext) -> FrameContext:
-        """Both views of an image, SAM's already encoded."""
+    def _look(
+        self, image: NDArray[np.uint8] | FrameContext, instruction: str
+    ) -> tuple[FrameContext, PatchReadings]:
+        """What the patches of an image answer to an instruction, and SAM's look at the image
+        beside it.
+        """
         if isinstance(image, FrameContext):
-            return image
+            return image, self._perceive(image.lmm_pixels, instruction, None)
         views = make_views(image, self.config)
-        sam_pixels = stage(views.sam_pixels[None], self._rose.device)
-        with self._beside.fork():  # the language model does not wait for it
-            image_embeddings = self._sam.encode(
-                normalise_sam(sam_pixels, self.config.sam.input_size).to(self._rose.dtype)
-            )
-        return FrameContext(views.lmm_pixels, image_embeddings, views.geometry)
+        encoded = self._beside.begin(lambda: (self._encode_for_sam(views.sam_pixels),))
+        readings = self._perceive(views.lmm_pixels, instruction, None)
+        (image_embeddings,) = encoded()
+        return FrameContext(views.lmm_pixels, image_embeddings, views.geometry), readings
 
-    def _pixels(self, context: FrameContext, mask: Tensor | None) -> Tensor:
-        pixels = stage(context.lmm_pixels[None], self._rose.device)
+    def _encode_for_sam(self, sam_pixels: Tensor) -> Tensor:
+        pixels = stage(sam_pixels[None], self._rose.device)
+        return self._sam.encode(
+            normalise_sam(pixels, self.config.sam.input_size).to(self._rose.dtype)
+        )
+
+    def _pixels(self, lmm_pixels: Tensor, mask: Tensor | None) -> Tensor:
+        pixels = stage(lmm_pixels[None], self._rose.device)
         return normalise_lmm(pixels, None if mask is None else mask[None]).to(self._rose.dtype)
 
     def _perceive(
-        self, context: FrameContext, instruction: str, mask: Tensor | None
+        self, lmm_pixels: Tensor, instruction: str, mask: Tensor | None
     ) -> PatchReadings:
         """What the patches of one frame answer to an instruction."""
         prompt = self._prompter.perception(instruction)
-        patches = self._encode(self._pixels(context, mask))
+        patches = self._encode(self._pixels(lmm_pixels, mask))
         embedding = self._rose.perception.read(patches, [prompt]).object_embedding[0]
-        self._beside.join(context.image_embeddings)
         logit = self._rose.patch_analyzer.objectness_logit(embedding).float()
         # an infinite one would pass for a sure patch
         return PatchReadings(embedding, torch.where(logit.isfinite(), logit.sigmoid(), math.nan))

@@ -1,4 +1,4 @@
-"""Qwen2's norms in one kernel on a GPU, where transformers launches eight."""
+"""Qwen2's norms in one call, where transformers makes eight."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from transformers.models.qwen2.modeling_qwen2 import Qwen2RMSNorm
 
 
 class RmsNorm(Qwen2RMSNorm):
-    """The same norm.  In inference on a GPU it is fused: half precision is then rounded once,
-    after the weight, instead of before and after.
+    """The same norm.  In inference it is PyTorch's own: on a GPU one kernel, which rounds half
+    precision once, after the weight, instead of before and after.
     """
 
     def forward(self, hidden_states: Tensor) -> Tensor:
         """The normalised ``[..., C]``."""
-        if torch.is_inference_mode_enabled() and hidden_states.is_cuda:
+        if torch.is_inference_mode_enabled():
             width = self.weight.shape
             return functional.rms_norm(hidden_states, width, self.weight, self.variance_epsilon)
         normalised: Tensor = super().forward(hidden_states)

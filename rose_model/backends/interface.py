@@ -13,7 +13,8 @@ class SamBackend(Protocol):
     """SAM in two steps (paper, Eq. 3): ``encode`` an image once, ``decode`` many mask embeddings.
 
     Tensors come on the model's device and in its floating-point type; what comes back is on that
-    device, in the type of the backend, and in memory of its own.  One thread uses a backend.
+    device, in the type of the backend, and in memory of its own.  One thread uses a backend, save
+    that on a CPU two may decode at the same time.
     """
 
     def encode(self, pixels: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Qwen2's norms, fused on a GPU."""
+"""Qwen2's norms in one call."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rose_model.backbones.rms_norm import RmsNorm, replace_rms_norms
 from rose_model.rose import Rose
 
 needs_gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason='needs a GPU')
+DEVICES = ['cpu', pytest.param('cuda', marks=needs_gpu)]
 
 
 def test_the_language_model_has_no_other(rose: Rose) -> None:
@@ -33,25 +34,21 @@ def test_the_weights_stay_under_their_names() -> None:
 
 
 @torch.inference_mode()
-def test_on_a_cpu_it_is_the_norm_of_transformers() -> None:
-    norm, other, states = _pair('cpu', torch.bfloat16)
-    assert torch.equal(norm(states), other(states))
-
-
-@needs_gpu
-@torch.inference_mode()
+@pytest.mark.parametrize('device', DEVICES)
 @pytest.mark.parametrize('dtype', [torch.float32, torch.float16, torch.bfloat16])
-def test_on_a_gpu_it_differs_by_one_rounding(dtype: torch.dtype) -> None:
-    norm, other, states = _pair('cuda', dtype)
+def test_it_differs_from_that_of_transformers_by_one_rounding(
+    device: str, dtype: torch.dtype
+) -> None:
+    norm, other, states = _pair(device, dtype)
     found = norm(states)
     assert found.dtype == dtype
     exact = other.double()(states.double())
     torch.testing.assert_close(found.double(), exact, rtol=torch.finfo(dtype).eps, atol=1e-6)
 
 
-@needs_gpu
-def test_outside_of_inference_it_is_the_norm_of_transformers() -> None:
-    norm, other, states = _pair('cuda', torch.bfloat16)
+@pytest.mark.parametrize('device', DEVICES)
+def test_outside_of_inference_it_is_the_norm_of_transformers(device: str) -> None:
+    norm, other, states = _pair(device, torch.bfloat16)
     assert torch.equal(norm(states), other(states))
 
 

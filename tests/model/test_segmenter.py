@@ -91,7 +91,7 @@ def test_suppressing_before_naming_equals_suppressing_after(
     frame = segmenter.segment(image)
     rose, context = segmenter._rose, frame.context
     with torch.inference_mode():
-        readings = segmenter._perceive(context, ALL_REGIONS, None)
+        readings = segmenter._perceive(context.lmm_pixels, ALL_REGIONS, None)
         objectness = readings.objectness
         patches = select_patches(objectness, segmenter._roles, segmenter._patch_filter)
         chosen = readings.embedding[patches]
@@ -188,8 +188,8 @@ def test_an_empty_answer_is_rejected_and_changes_nothing(
 ) -> None:
     frame = segmenter.segment(image)
 
-    def decode_nothing(sam, mask_embedding, image_embeddings):
-        masks = decode_masks(sam, mask_embedding, image_embeddings)
+    def decode_nothing(*arguments):
+        masks = decode_masks(*arguments)
         return replace(masks, logits=torch.full_like(masks.logits, -50.0))
 
     monkeypatch.setattr(patch_decoder, 'decode_masks', decode_nothing)
