@@ -53,6 +53,7 @@ from rose_model.errors import RoseError
 from rose_model.quantise import check_quantisation
 
 WATCH_PERIOD_S = 0.25  # how soon the node follows its publishers and says that a camera fails
+WAKE_PERIOD_S = 0.5  # how soon the node sees a signal that ROS has not woken it for
 STOP_TIMEOUT_S = 2.0  # how long the end of the process waits for the frame in work
 LOG_TIMEOUT_S = 0.5  # and then for corrections that are being stored
 SEND_TIMEOUT_S = 1.0  # how long after that requests get their answers
@@ -106,6 +107,9 @@ class RoseNode(LifecycleNode):
     def start(self) -> None:
         """Report from now on; configure and activate, if the parameter ``autostart`` says so."""
         parameters = self._parameter_server.read()
+        # At a signal rclpy first wakes the executor and then ends ROS: an executor that is faster
+        # waits on, in a node without timers for ever.
+        self._start_timer('wake', WAKE_PERIOD_S, lambda: None)
         self._start_timer('diagnostics', parameters.diagnostics_period_s, self._report)
         if parameters.autostart and self.trigger_configure() == SUCCESS:
             self.trigger_activate()

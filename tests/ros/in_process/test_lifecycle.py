@@ -3,19 +3,27 @@
 import os
 import shutil
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
+import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Log
+from rclpy.context import Context
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy
 
 import rose_model
 from ros2_rose import rose_node
 from ros2_rose.image_writer import write_image
+from ros2_rose.rose_node import RoseNode
 
+WAIT_S = 30.0
 NANO = Path(rose_model.__file__).parent / 'weights' / 'nano'
 
 # From each state: the way to it, and where its legal transitions lead.
@@ -237,3 +245,40 @@ def test_many_lives_leave_neither_threads_nor_files_behind(ros, start_in_process
         live()
     ros.wait_for(lambda: threads() == 0, 'the end of the last worker')
     assert len(os.listdir('/proc/self/fd')) <= files
+
+
+def test_a_finalized_node_sees_that_ros_has_ended_though_nothing_wakes_it(monkeypatch):
+    """After a signal rclpy wakes the executor, and then ends ROS: an executor that had gone to
+    sleep again in between slept for ever, as nothing else happens in a finalized node.
+    """
+    context = Context()
+    rclpy.init(context=context)
+    parameters = [Parameter('autostart', value=False)]
+    node = RoseNode(context=context, parameter_overrides=parameters)
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(node)
+    node.start()
+    node.trigger_shutdown()
+    for _ in range(10):
+        executor.spin_once(timeout_sec=0)  # until there is nothing left to do
+    sleeps = threading.Event()
+
+    class WaitSet(rclpy_implementation.WaitSet):
+        def wait(self, timeout):
+            sleeps.set()
+            super().wait(timeout)
+
+    def spin():
+        with suppress(ExternalShutdownException):
+            executor.spin()
+
+    monkeypatch.setattr(rclpy_implementation, 'WaitSet', WaitSet)
+    thread = threading.Thread(target=spin, daemon=True)
+    thread.start()
+    assert sleeps.wait(WAIT_S)
+    context.handle.shutdown()  # without the callbacks of `Context.shutdown`, as after a signal
+    thread.join(WAIT_S)
+    assert not thread.is_alive()
+    node.stop()
+    node.destroy_node()
+    node._state_machine = None  # as at the end of the program
