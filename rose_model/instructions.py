@@ -20,7 +20,7 @@ from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, RoseTokenizer
 ALL_REGIONS = 'Can you segment all the regions in this image?'
 FOREGROUND = 'Can you segment the foreground instances in this image?'
 
-_CATEGORY_QUESTION = ' Please decode this linguistic embedding into a noun concept.'
+_CATEGORY_QUESTION = 'Please decode this linguistic embedding into a noun concept'
 _CATEGORY_ANSWER = ' Sure, it is'
 
 REFINEMENTS: dict[RefinementCase, tuple[str, ...]] = {
@@ -178,18 +178,30 @@ def read_counts(sentence: str) -> dict[str, int] | None:
 
 @dataclass(frozen=True)
 class ChatTemplate:
-    """Pieces of a dialogue; a piece is a text or the name of a special token."""
+    """Pieces of a dialogue; a piece is a text or the name of a special token.
+
+    ``ask_before`` and ``ask_after`` the category embedding is what names are asked for by.
+    """
 
     before_user: tuple[str, ...]
     after_user: tuple[str, ...]
     specials: frozenset[str]
     end: str
+    ask_before: str = ''
+    ask_after: str = ''
 
 
 _TEMPLATES: dict[str, ChatTemplate] = {
     # The dialogue as the paper prints it (Sec. 3.3).
-    'rose': ChatTemplate(('USER: ',), (' ASSISTANT:',), frozenset({END_TOKEN}), END_TOKEN),
-    # The dialogue that LLaVA-OneVision's Qwen2 was trained on.
+    'rose': ChatTemplate(
+        ('USER: ',),
+        (' ASSISTANT:',),
+        frozenset({END_TOKEN}),
+        END_TOKEN,
+        ask_after=f' {_CATEGORY_QUESTION}.',
+    ),
+    # The dialogue that LLaVA-OneVision's Qwen2 was trained on.  Names are asked for before the
+    # embedding: what comes after it is computed for each name, what comes before it only once.
     'chatml': ChatTemplate(
         (
             '<|im_start|>',
@@ -202,6 +214,7 @@ _TEMPLATES: dict[str, ChatTemplate] = {
         ('<|im_end|>', '\n', '<|im_start|>', 'assistant\n'),
         frozenset({'<|im_start|>', '<|im_end|>'}),
         '<|im_end|>',
+        ask_before=f'{_CATEGORY_QUESTION}:',
     ),
 }
 
@@ -245,11 +258,11 @@ class Prompter:
 
     def category(self) -> CategoryPrompt:
         """The prompt that decodes a category embedding (paper, Eq. 4)."""
-        after = (_CATEGORY_QUESTION, *self._template.after_user, _CATEGORY_ANSWER)
+        template = self._template
         return CategoryPrompt(
-            before=self._ids(self._template.before_user),
-            after=self._ids(after),
-            end=self._tokenizer.special(self._template.end),
+            before=self._ids((*template.before_user, template.ask_before)),
+            after=self._ids((template.ask_after, *template.after_user, _CATEGORY_ANSWER)),
+            end=self._tokenizer.special(template.end),
         )
 
     def special_ids(self) -> tuple[int, ...]:

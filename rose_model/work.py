@@ -29,8 +29,8 @@ class Load:
 
     text_tokens: int = 46
     objects: int = 100
-    prefix: int = 14
-    suffix: int = 22
+    prefix: int = 24
+    suffix: int = 10
     name_tokens: int = 4
 
 

@@ -178,7 +178,7 @@ def test_the_prompts_have_as_many_tokens_as_those_of_a_large_vocabulary() -> Non
     prompter = Prompter(word_tokenizer(), 'chatml')
     prompt, name = prompter.perception(INSTRUCTION), prompter.category()
     assert len(prompt.before) + len(prompt.instruction) + len(prompt.answer) == 46
-    assert (len(name.before), len(name.after)) == (14, 19)
+    assert (len(name.before), len(name.after)) == (24, 9)
 
 
 def test_both_ways_of_sequential_decoding_give_the_same_tokens(tiny) -> None:

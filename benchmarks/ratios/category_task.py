@@ -28,9 +28,9 @@ LAYERS = 4
 OBJECTS = 100
 TOKENS = 4
 """Of a name, all of them forced: the token that ends a name never wins."""
-PREFIX = 14
-"""Tokens of the chat template before the category embedding."""
-SUFFIX = 22
+PREFIX = 24
+"""Tokens of ChatML and of the question before the category embedding."""
+SUFFIX = 10
 """From the category embedding on, itself included."""
 _FIRST_WORD = 1000
 _SURENESS = 3.0

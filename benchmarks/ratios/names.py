@@ -1,8 +1,8 @@
 """The category stage: names in one batch, the prompt's common beginning run once, duplicates away
 first (R2, R4, R5), and our loop against transformers' ``generate()`` (R13).
 
-Qwen2-7B's width, four layers, bfloat16, 100 objects with names of 4 tokens, on a chat template of
-14 tokens before the category embedding and 22 from there on.  All outputs are compared token by
+Qwen2-7B's width, four layers, bfloat16, 100 objects with names of 4 tokens, on a prompt of 24
+tokens before the category embedding and 10 from there on.  All outputs are compared token by
 token; see ``category_task`` for the weights.
 """
 
@@ -73,7 +73,7 @@ def r2() -> list[Ratio]:
 
 
 def r4() -> list[Ratio]:
-    """The 14 tokens before the embedding run once at the start, against in every row."""
+    """The 24 tokens before the embedding run once at the start, against in every row."""
     task = category_task()
     decoder = task.decoder()
     return [

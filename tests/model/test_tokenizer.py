@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rose_model.errors import CheckpointError
 from rose_model.instructions import ALL_REGIONS, Prompter
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
+from rose_model.training.corpus import street_corpus
 
 SPECIALS = (PAD_TOKEN, END_TOKEN, CATEGORY_TOKEN)
 
@@ -55,6 +56,15 @@ def test_prompts_are_the_papers_dialogue(tokenizer: RoseTokenizer, prompter: Pro
     )
     dense = prompter.perception(ALL_REGIONS)
     assert tokenizer.decode([dense.instruction]) == [ALL_REGIONS]
+
+
+def test_chatml_asks_before_the_embedding_so_that_the_question_is_run_once() -> None:
+    tokenizer = RoseTokenizer.train(street_corpus(), 600)
+    tokenizer._tokenizer.add_special_tokens(['<|im_start|>', '<|im_end|>'])
+    prompt = Prompter(tokenizer, 'chatml').category()
+    before, after = tokenizer.decode([prompt.before, prompt.after])
+    assert before.endswith('Please decode this linguistic embedding into a noun concept:')
+    assert after.split() == ['assistant', 'Sure,', 'it', 'is']
 
 
 def test_a_name_ends_with_the_end_token(tokenizer: RoseTokenizer, prompter: Prompter) -> None:
