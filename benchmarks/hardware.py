@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 
-_SIDE = 4096
+_SIDE, _SMALL_SIDE = 4096, 1024
 _BYTES = 2**30
 """More than any cache holds."""
 _PRODUCT, _READ = 'matrix product', 'memory read'
@@ -18,15 +19,16 @@ _ROUNDS = 7
 @dataclass(frozen=True)
 class Hardware:
     """``flops``: of the largest kind of matrix product, per second; ``bandwidth``: bytes read per
-    second.
+    second; ``value_bytes``: of a number of the type that is multiplied.
     """
 
     flops: float
     bandwidth: float
+    value_bytes: int
 
-    def bound_s(self, flops: float, nbytes: float) -> float:
-        """Seconds below which a pass cannot go: of that much work, over that much memory."""
-        return max(flops / self.flops, nbytes / self.bandwidth)
+    def bound_s(self, flops: float, values: float) -> float:
+        """Seconds below which a pass cannot go: of that much work, over so many numbers."""
+        return max(flops / self.flops, values * self.value_bytes / self.bandwidth)
 
     def record(self) -> dict[str, float]:
         """Both rates by name, in units that are easy to read."""
@@ -41,14 +43,21 @@ def probes(dtype: torch.dtype) -> dict[str, Callable[[], object]]:
     return {_PRODUCT: square_product(dtype, _SIDE), _READ: reading(_BYTES)}
 
 
-def hardware_of(times_ms: Mapping[str, float]) -> Hardware:
+def hardware_of(times_ms: Mapping[str, float], dtype: torch.dtype) -> Hardware:
     """What a machine can do that takes so many milliseconds for each of the ``probes``."""
-    return Hardware(1e3 * 2 * _SIDE**3 / times_ms[_PRODUCT], 1e3 * _BYTES / times_ms[_READ])
+    flops = 1e3 * 2 * _SIDE**3 / times_ms[_PRODUCT]
+    return Hardware(flops, 1e3 * _BYTES / times_ms[_READ], dtype.itemsize)
+
+
+@cache
+def faster_dtype() -> torch.dtype:
+    """The type in which this processor multiplies faster: bfloat16 with AMX, float32 without."""
+    return max((torch.bfloat16, torch.float32), key=lambda dtype: gemm_rate(dtype, _SMALL_SIDE))
 
 
 def measure_hardware(dtype: torch.dtype) -> Hardware:
     """What the current number of threads gets here: the best of some rounds each."""
-    return Hardware(gemm_rate(dtype), read_bandwidth())
+    return Hardware(gemm_rate(dtype), read_bandwidth(), dtype.itemsize)
 
 
 def gemm_rate(dtype: torch.dtype, side: int = _SIDE) -> float:

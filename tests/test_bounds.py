@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import bounds, growth
 from benchmarks.figures import Section, report
 from benchmarks.forced_frame import ForcedFrame, make_frame
-from benchmarks.hardware import Hardware, gemm_rate, hardware_of, read_bandwidth
+from benchmarks.hardware import Hardware, faster_dtype, gemm_rate, hardware_of, read_bandwidth
 from rose_model.presets import nano, rose_0_5b, rose_7b
 from rose_model.rose import build_rose
 from rose_model.work import Load, Work, decode_step, frame_work, names, prefill
@@ -115,8 +115,8 @@ def test_forced_names_have_all_of_their_tokens(forced):
 
 
 def test_a_pass_is_bound_by_the_slower_of_compute_and_memory():
-    hardware = Hardware(flops=1e12, bandwidth=1e10)
-    work = {'compute': [Work(2e12, 1.0)], 'memory': [Work(1.0, 1e10)], 'both': 2 * [Work(1e12, 1)]}
+    hardware = Hardware(flops=1e12, bandwidth=1e10, value_bytes=4)
+    work = {'compute': [Work(2e12, 1)], 'memory': [Work(1.0, 5e9)], 'both': 2 * [Work(1e12, 1)]}
     assert bounds.bounds_ms(work, hardware) == {
         'compute': 2000,
         'memory': 2000,
@@ -126,8 +126,17 @@ def test_a_pass_is_bound_by_the_slower_of_compute_and_memory():
 
 
 def test_rates_follow_from_times_of_a_product_and_of_reading():
-    hardware = hardware_of({'matrix product': 137.438953472, 'memory read': 53.6870912})
+    times = {'matrix product': 137.438953472, 'memory read': 53.6870912}
+    hardware = hardware_of(times, torch.bfloat16)
     assert (hardware.flops, hardware.bandwidth) == pytest.approx((1e12, 2e10))
+    assert hardware.value_bytes == 2
+
+
+@pytest.mark.parametrize('faster', [torch.bfloat16, torch.float32])
+def test_the_type_is_the_one_that_is_multiplied_faster(monkeypatch, faster):
+    rates = {torch.bfloat16: 2.0, torch.float32: 2.0, faster: 3.0}
+    monkeypatch.setattr('benchmarks.hardware.gemm_rate', lambda dtype, side: rates[dtype])
+    assert faster_dtype.__wrapped__() is faster
 
 
 def test_a_goal_holds_for_the_frame_of_its_preset_alone():

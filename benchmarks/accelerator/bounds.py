@@ -11,10 +11,10 @@ from benchmarks.accelerator.subject import NAME_TOKENS, OBJECTS, Subject
 from benchmarks.hardware import Hardware
 from rose_model.work import Load, Work, decode_step, frame_work
 
-_H100 = Hardware(flops=800e12, bandwidth=3.35e12)
-"""What large products in half precision reach, and how fast memory is read by the data sheet."""
-_H200 = Hardware(flops=800e12, bandwidth=4.8e12)
 _BYTES = 2  # of a weight in half precision
+_H100 = Hardware(flops=800e12, bandwidth=3.35e12, value_bytes=_BYTES)
+"""What large products in half precision reach, and how fast memory is read by the data sheet."""
+_H200 = Hardware(flops=800e12, bandwidth=4.8e12, value_bytes=_BYTES)
 
 
 def gpu_limits() -> Hardware:
@@ -49,4 +49,4 @@ def sequential_step_ms(subject: Subject, context: int) -> float:
 
 def _bounds_ms(passes: Sequence[Work]) -> list[float]:
     limits = gpu_limits()
-    return [1e3 * limits.bound_s(work.flops, _BYTES * work.values) for work in passes]
+    return [1e3 * limits.bound_s(work.flops, work.values) for work in passes]

@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen2ForCausalLM
 
+from benchmarks.hardware import faster_dtype
 from benchmarks.random_weights import random_language_model
 from rose_model.category_decoder import CategoryDecoder
 from rose_model.config import LanguageConfig
@@ -54,16 +55,18 @@ class CategoryTask:
 
 
 @cache
-def language_model() -> tuple[Qwen2ForCausalLM, LanguageConfig]:
-    """Four layers of rose_7b's language model: 4 GB, shared by all that is measured with it."""
+def language_model(dtype: torch.dtype) -> tuple[Qwen2ForCausalLM, LanguageConfig]:
+    """Four layers of rose_7b's language model, 2 billion numbers that are shared by all that is
+    measured with it.
+    """
     config = rose_7b().language.model_copy(update={'layers': LAYERS})
-    return random_language_model(config), config
+    return random_language_model(config, dtype), config
 
 
 @cache
 def category_task() -> CategoryTask:
-    """A hundred objects."""
-    return make_task(language_model()[0], OBJECTS, TOKENS)
+    """A hundred objects, in the type in which the machine is faster."""
+    return make_task(language_model(faster_dtype())[0], OBJECTS, TOKENS)
 
 
 def make_task(model: Qwen2ForCausalLM, objects: int, tokens: int) -> CategoryTask:

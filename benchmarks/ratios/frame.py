@@ -6,10 +6,11 @@ makes 1, 2 or 6 tokens an object one after another, each of which sees the whole
 <SEG>, one with a comma, one with a name of 4 tokens.  Its head for <SEG> is left out, in its
 favour; so are, on both sides, resizing the image and finishing the masks.
 
-rose_7b in bfloat16, its true width, cut in depth.  Time is affine in depth: the language model and
-SigLIP are timed with two and four layers, SAM's encoder with one and three windowed blocks and
-with one and two global ones, and the whole depth is extrapolated.  A sequential step is affine in
-its context: steps are timed at the beginning and at the end of 600 tokens, not all 600.
+rose_7b in the faster type of the machine, its true width, cut in depth.  Time is affine in depth:
+the language model and SigLIP are timed with two and four layers, SAM's encoder with one and three
+windowed blocks and with one and two global ones, and the whole depth is extrapolated.  A
+sequential step is affine in its context: steps are timed at the beginning and at the end of 600
+tokens, not all 600.
 
 How far ours could be ahead depends on the machine: on how many products it makes while it reads
 one weight.  Both rates are measured in the same turns, and what the ratio would be if ours were at
@@ -23,10 +24,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from statistics import linear_regression
 
-import torch
-
 from benchmarks.bounds import bounds_ms
-from benchmarks.hardware import hardware_of, probes
+from benchmarks.hardware import faster_dtype, hardware_of, probes
 from benchmarks.ratios.category_task import OBJECTS, TOKENS, language_model
 from benchmarks.ratios.frame_parts import (
     COUNTS,
@@ -99,7 +98,7 @@ class Frame:
     def bound(self, count: int) -> float:
         """What ours would cost at the rates that the machine had in these turns."""
         work = frame_work(self.config, Load(objects=count, name_tokens=TOKENS))
-        return bounds_ms(work, hardware_of(self.times))['frame']
+        return bounds_ms(work, hardware_of(self.times, faster_dtype()))['frame']
 
     def _common(self, count: int) -> float:
         """What both sides do."""
@@ -164,8 +163,8 @@ def slope(frame: Callable[[int], float]) -> float:
 def _measure() -> PartTimes:
     """The parts of both benchmarks, timed once."""
     config = rose_7b()
-    model, _ = language_model()
-    ours = {**probes(torch.bfloat16), **our_parts(config, model)}
+    model, _ = language_model(faster_dtype())
+    ours = {**probes(model.dtype), **our_parts(config, model)}
     return time_parts(ours, step_parts(config, model, contexts(config)))
 
 
@@ -180,5 +179,5 @@ def _record(frame: Frame) -> dict[str, float]:
         f'names_{OBJECTS}_s': frame.names(OBJECTS) / 1e3,
         f'step_at_{shortest}_s': frame.step(shortest) / 1e3,
         f'step_at_{longest}_s': frame.step(longest) / 1e3,
-        **hardware_of(frame.times).record(),
+        **hardware_of(frame.times, faster_dtype()).record(),
     }

@@ -44,9 +44,9 @@ def our_parts(config: RoseConfig, model: Qwen2ForCausalLM) -> Parts:
     ``model``: the language model with as many layers as the largest depth.
     """
     return {
-        **_vision_parts(config),
+        **_vision_parts(config, model.dtype),
         **_language_parts(config, model),
-        **_mask_parts(config),
+        **_mask_parts(config, model.dtype),
     }
 
 
@@ -62,32 +62,32 @@ def step_parts(config: RoseConfig, model: Qwen2ForCausalLM, contexts: tuple[int,
     return parts
 
 
-def _vision_parts(config: RoseConfig) -> Parts:
-    pixels = _random(1, 4, config.vision.input_size, config.vision.input_size)
-    sam_pixels = _random(1, 3, config.sam.input_size, config.sam.input_size)
+def _vision_parts(config: RoseConfig, dtype: torch.dtype) -> Parts:
+    pixels = _random(dtype, 1, 4, config.vision.input_size, config.vision.input_size)
+    sam_pixels = _random(dtype, 1, 3, config.sam.input_size, config.sam.input_size)
     parts: Parts = {}
     for layers in DEPTHS:
         vision = config.vision.model_copy(update={'layers': layers})
-        parts[f'siglip/{layers}'] = partial(randomised(partial(VisionTower, vision)), pixels)
+        tower = randomised(partial(VisionTower, vision), dtype)
+        parts[f'siglip/{layers}'] = partial(tower, pixels)
     for windowed, full in SAM_BLOCKS:
         blocks = {'layers': windowed + full, 'global_layers': tuple(range(full))}
-        sam = randomised(partial(Sam, config.sam.model_copy(update=blocks)))
+        sam = randomised(partial(Sam, config.sam.model_copy(update=blocks)), dtype)
         parts[f'sam/{windowed}+{full}'] = partial(sam.encode, sam_pixels)
     return parts
 
 
 def _language_parts(config: RoseConfig, model: Qwen2ForCausalLM) -> Parts:
-    width, num_patches = config.language.width, config.vision.grid_size**2
+    width, num_patches, dtype = config.language.width, config.vision.grid_size**2, model.dtype
     vision = config.vision.model_copy(update={'layers': 1})
-    tower = randomised(partial(VisionTower, vision))
-    projector = randomised(partial(Projector, config.vision.width, width))
-    analyzer = randomised(
-        partial(PatchAnalyzer, width, config.sam.prompt_width, config.siglip_width)
-    )
-    states = _random(1, num_patches, width)
+    tower = randomised(partial(VisionTower, vision), dtype)
+    projector = randomised(partial(Projector, config.vision.width, width), dtype)
+    heads = partial(PatchAnalyzer, width, config.sam.prompt_width, config.siglip_width)
+    analyzer = randomised(heads, dtype)
+    states = _random(dtype, 1, num_patches, width)
     kept = states[0, : max(COUNTS)]
     parts: Parts = {
-        'projector': partial(projector, _random(1, num_patches, config.vision.width)),
+        'projector': partial(projector, _random(dtype, 1, num_patches, config.vision.width)),
         'objectness': partial(analyzer.objectness_logit, states),
         'mask embeddings': partial(analyzer.mask_embedding, kept),
     }
@@ -105,16 +105,16 @@ def _name(analyzer: PatchAnalyzer, decoder: CategoryDecoder, states: Tensor) -> 
     return decoder.decode(analyzer.category_embedding(states))
 
 
-def _mask_parts(config: RoseConfig) -> Parts:
+def _mask_parts(config: RoseConfig, dtype: torch.dtype) -> Parts:
     one_block = {'layers': 1, 'global_layers': ()}
-    sam = randomised(partial(Sam, config.sam.model_copy(update=one_block)))
+    sam = randomised(partial(Sam, config.sam.model_copy(update=one_block)), dtype)
     side = config.sam.embedding_size
-    prompts = _random(max(COUNTS), config.sam.prompt_width)
-    image = _random(1, config.sam.prompt_width, side, side)
+    prompts = _random(dtype, max(COUNTS), config.sam.prompt_width)
+    image = _random(dtype, 1, config.sam.prompt_width, side, side)
     return {
         f'masks {count}': partial(decode_masks, sam, prompts[:count], image) for count in COUNTS
     }
 
 
-def _random(*shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(3)).bfloat16()
+def _random(dtype: torch.dtype, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(3)).to(dtype)

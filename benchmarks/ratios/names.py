@@ -1,9 +1,9 @@
 """The category stage: names in one batch, the prompt's common beginning run once, duplicates away
 first (R2, R4, R5), and our loop against transformers' ``generate()`` (R13).
 
-Qwen2-7B's width, four layers, bfloat16, 100 objects with names of 4 tokens, on a prompt of 24
-tokens before the category embedding and 10 from there on.  All outputs are compared token by
-token; see ``category_task`` for the weights.
+Qwen2-7B's width, four layers, the faster type of the machine, 100 objects with names of 4 tokens,
+on a prompt of 24 tokens before the category embedding and 10 from there on.  All outputs are
+compared token by token; see ``category_task`` for the weights.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ def r2() -> list[Ratio]:
     def batch() -> Names:
         return decoder.decode(task.embedding).token_ids
 
-    times = time_parts({**probes(torch.bfloat16), 'batch': batch}, {'alone': alone})
+    dtype = task.model.dtype
+    times = time_parts({**probes(dtype), 'batch': batch}, {'alone': alone})
     ratio = compose(
         'names of 100 objects in one batch, against one by one',
         times,
@@ -62,8 +63,8 @@ def r2() -> list[Ratio]:
         at_least=10,
     )
     load = Load(objects=OBJECTS, prefix=PREFIX, suffix=SUFFIX, name_tokens=TOKENS)
-    work = {'names': names_work(language_model()[1], load)}
-    hardware = hardware_of(times.whole)
+    work = {'names': names_work(language_model(dtype)[1], load)}
+    hardware = hardware_of(times.whole, dtype)
     extra = {
         RATIO_AT_LIMIT: ratio.b_ms / bounds_ms(work, hardware)['names'],
         **hardware.record(),

@@ -28,7 +28,7 @@ TOLERANCE = 0.03
 
 def r12() -> list[Ratio]:
     """Prefill, and a decode step."""
-    model, config = language_model()
+    model, config = language_model(torch.bfloat16)
     half, single = bodies(model, config)
     tokens, _ = contexts(rose_7b())
     return [
