@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +13,9 @@ from rose_model.errors import ModelOutputError
 
 
 @pytest.fixture
-def spoilt(segmenter: RoseSegmenter) -> RoseSegmenter:
-    """A copy whose weights may be changed."""
-    return copy.deepcopy(segmenter)
+def spoilt(rose_folder: Path) -> RoseSegmenter:
+    """One whose weights may be changed."""
+    return RoseSegmenter.from_pretrained(rose_folder, device='cpu')
 
 
 @pytest.mark.parametrize('value', [float('nan'), float('inf')])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import rclpy
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import Log
@@ -252,7 +251,7 @@ def test_a_finalized_node_sees_that_ros_has_ended_though_nothing_wakes_it(monkey
     sleep again in between slept for ever, as nothing else happens in a finalized node.
     """
     context = Context()
-    rclpy.init(context=context)
+    context.init(initialize_logging=False)  # nobody would end it
     parameters = [Parameter('autostart', value=False)]
     node = RoseNode(context=context, parameter_overrides=parameters)
     executor = SingleThreadedExecutor(context=context)
