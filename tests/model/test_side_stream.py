@@ -92,10 +92,11 @@ def test_an_error_comes_with_the_result_and_the_next_work_is_done(beside: SideSt
 
 @pytest.mark.usefixtures('_four_threads')
 def test_the_thread_ends_with_its_model(config: RoseConfig) -> None:
+    before = set(threading.enumerate())
     beside = open_side_stream(config, CPU)
     with beside.shared():
         beside.begin(where)()
-    (thread,) = (one for one in threading.enumerate() if one.name.startswith('rose_side'))
+    (thread,) = set(threading.enumerate()) - before
     del beside
     gc.collect()
     thread.join(10.0)
