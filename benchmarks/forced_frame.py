@@ -115,7 +115,9 @@ def make_frame(
 ) -> ForcedFrame:
     """A frame of an image of ``size = (height, width)`` with so many objects."""
     category = config.category.model_copy(update={'max_new_tokens': NAME_TOKENS})
-    config = config.model_copy(update={'category': category})
+    # of random weights all mask embeddings are alike
+    limits = config.postprocess.model_copy(update={'max_similarity': 1.0})
+    config = config.model_copy(update={'category': category, 'postprocess': limits})
     tokenizer = word_tokenizer()
     prompter = Prompter(tokenizer, category.template)
     rose = random_rose(partial(build_rose, config), dtype)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from transformers import Qwen2ForCausalLM
 
+from rose_model.backbones.qwen2_pass import last_state
 from rose_model.cuda_graph import CudaGraph
 from rose_model.host import to_host
 from rose_model.instructions import CategoryPrompt
@@ -150,6 +151,8 @@ class _Batch:
         self._cache = PrefixCache(prefix, size, length)
         self._embeds = torch.cat((torch.zeros_like(after[:, :1]), after), 1).repeat(size, 1, 1)
         self._mask = _causal_mask(self._after, self._before).to(device)
+        places = torch.arange(self._before, length, device=device)[None]
+        self._cosines, self._sines = model.model.rotary_emb(after, places)
         self.ids = torch.empty(size, max_new_tokens, dtype=torch.int32, device=device)
         self.log_probability = torch.empty(size, device=device)
         self.lengths = torch.empty(size, device=device)
@@ -171,19 +174,16 @@ class _Batch:
     def _pass(self, step: int) -> None:
         """Choose the token ``step`` of every name."""
         if step == 0:
-            self._cache.rewind(self._before)
-            embeds, mask = self._embeds, self._mask
+            start, embeds, mask = 0, self._embeds, self._mask
         else:
-            self._cache.rewind(self._before + self._after + step - 1)
+            start = self._after + step - 1
             embeds, mask = self._model.model.embed_tokens(self.ids[:, step - 1, None]), None
-        output = self._model.model(
-            inputs_embeds=embeds,
-            attention_mask={'full_attention': mask},
-            past_key_values=self._cache,
-            use_cache=True,
-        )
-        logits = self._model.lm_head(output.last_hidden_state[:, -1]).float()
-        best, token = logits.log_softmax(-1).max(-1)
+        self._cache.rewind(self._before + start)
+        places = slice(start, start + embeds.shape[1])
+        rotation = self._cosines[:, places], self._sines[:, places]
+        state = last_state(self._model.model, embeds, rotation, self._cache, mask)
+        logits = self._model.lm_head(state).float().log_softmax(-1)
+        best, token = logits.max(-1)
         self.log_probability += best * self.is_open
         self.lengths += self.is_open
         self.ids[:, step] = torch.where(self.is_open, token, self._end)

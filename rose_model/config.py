@@ -156,12 +156,14 @@ class PatchFilterConfig(_Frozen):
 
 
 class PostprocessConfig(_Frozen):
-    """From mask logits to segments.
+    """From kept patches to segments.
 
-    ``min_area``: segments below this share of the image are left out.  ``min_region``: islands and
-    holes of a mask below this share of SAM's frame are removed.
+    ``max_similarity``: of patches whose mask embeddings have a cosine above it only the best gets
+    a mask; 1 for all.  ``min_area``: segments below this share of the image are left out.
+    ``min_region``: islands and holes of a mask below this share of SAM's frame are removed.
     """
 
+    max_similarity: Share = 1.0
     nms_iou: Share = 0.6
     min_area: Share = 0.0003
     min_region: Share = 0.0006

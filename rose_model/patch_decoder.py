@@ -20,6 +20,7 @@ from rose_model.host import to_host
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
 from rose_model.pace import Pace
+from rose_model.patch_filter import distinct_patches
 from rose_model.postprocess import CroppedMask, crop_masks, keep_unique, shared_pixels
 from rose_model.records import FrameContext, Segment
 from rose_model.rose import Rose
@@ -131,9 +132,10 @@ class PatchDecoder:
                 f'rose_model.answer_segmenter.AnswerSegmenter, or rose eval.'
             )
         start_s = time.monotonic()
+        patches, embedding = self._prompt(readings, patches)
         count = max(1, self._mask_pace.affordable(len(patches), deadline_s - start_s))
         kept = readings.at(patches[:count])
-        masks = self._mask(kept, patches[:count], context, given)
+        masks = self._mask(kept, embedding[:count], patches[:count], context, given)
         middle_s = time.monotonic()
         self._mask_pace.add(len(patches[:count]), middle_s - start_s)
         to_name = self._name_pace.affordable(len(masks.rows), deadline_s - middle_s)
@@ -144,15 +146,27 @@ class PatchDecoder:
         segments = self._segments(masks, [*names, *unnamed * [('', 0.0)]])
         return DecodedPatches(segments, max(0, len(patches) - count), unnamed)
 
+    def _prompt(self, readings: PatchReadings, patches: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of the ``patches`` ``[N]`` that get a mask, and their prompts for SAM."""
+        embedding = self._rose.patch_analyzer.mask_embedding(readings.embedding[patches])
+        if self._limits.max_similarity == 1:
+            return patches, embedding
+        is_distinct = distinct_patches(embedding, self._limits.max_similarity)
+        return patches[is_distinct], embedding[is_distinct]
+
     def _mask(
-        self, kept: PatchReadings, patches: Tensor, context: FrameContext, given: Tensor | None
+        self,
+        kept: PatchReadings,
+        embedding: Tensor,
+        patches: Tensor,
+        context: FrameContext,
+        given: Tensor | None,
     ) -> _Masks:
         """The masks of patches without duplicates and specks.
 
         Raises:
             ModelOutputError: a score is not finite.
         """
-        embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
         masks = decode_masks(self._sam, embedding, context.image_embeddings, self._beside)
         logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
         logits, scores, shared, objectness, numbers = to_host(

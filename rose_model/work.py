@@ -107,9 +107,13 @@ def names(config: LanguageConfig, load: Load) -> list[Work]:
     length = load.prefix + load.suffix
     # A token sees the prefix and, on average, half of what stands from the embedding on.
     seen = load.prefix + load.suffix / 2
-    attention = config.layers * 4 * config.width * load.objects * load.suffix * seen
-    prompt = 2 * body * load.objects * load.suffix + attention
-    passes = [Work(prompt + 2 * head * load.objects, body + head)]
+    # In the last layer only the last token asks: the others give it their keys and values.
+    others, layer = config.layers - 1, body / config.layers
+    given = 2 * config.width * config.width // config.heads * config.kv_heads
+    products = (others * layer + given) * load.suffix + layer - given
+    attention = 4 * config.width * (others * load.suffix * seen + length)
+    prompt = load.objects * (2 * (products + head) + attention)
+    passes = [Work(prompt, body + head)]
     for token in range(load.name_tokens - 1):
         passes.append(decode_step(config, load.objects, length + token))
     return passes

@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch.nn import functional
 
+from rose_model.backbones.qwen2_pass import last_state
 from rose_model.category_decoder import CategoryDecoder, category_loss, printable_name
 from rose_model.instructions import Prompter
+from rose_model.prefix_cache import PrefixCache, run_prefix
 from rose_model.rose import Rose
 
 MAX_NEW_TOKENS = 4
@@ -53,6 +55,26 @@ def test_shared_prefix_and_cache_equal_a_full_pass_per_token(
             written.append(token)
             embeds = torch.cat((embeds, table(torch.tensor([[token]]))), dim=1)
     assert names.token_ids[0] == written
+
+
+def test_the_state_of_the_last_token_is_that_of_transformers(rose: Rose) -> None:
+    """A prompt behind a common beginning, then one token more; grouped keys, as in Qwen2."""
+    model = rose.perception.language_model.model
+    before, embeds = [3, 1, 4], torch.randn(2, 6, 32)
+    with torch.inference_mode():
+        cache = PrefixCache(run_prefix(model, before, torch.device('cpu')), 2, 9)
+        turned = model.rotary_emb(embeds, torch.arange(9)[None])
+        first, second = (
+            tuple(part[:, places] for part in turned) for places in (slice(3, 8), slice(8, 9))
+        )
+        mask = torch.ones(5, 8, dtype=torch.bool).tril(3)[None, None]
+        states = [
+            last_state(model, embeds[:, :5], first, cache, mask),
+            last_state(model, embeds[:, 5:], second, cache, None),
+        ]
+        beginning = model.embed_tokens(torch.tensor([before, before]))
+        whole = model(inputs_embeds=torch.cat((beginning, embeds), 1)).last_hidden_state
+    torch.testing.assert_close(torch.stack(states, 1), whole[:, -2:])
 
 
 def test_a_finished_name_is_not_changed_by_longer_ones(rose: Rose, prompter: Prompter) -> None:

@@ -17,9 +17,13 @@ from rose_model.instructions import ALL_REGIONS, Prompter
 
 @dataclass
 class Work:
-    """Shapes that went into each part, call by call: ``(rows, tokens)`` or ``(rows,)``."""
+    """Shapes that went into each part, call by call: ``(rows, tokens)`` or ``(rows,)``.
 
-    passes: list[tuple[int, int]] = field(default_factory=list)
+    ``passes`` of the language model's first layer, ``last`` of the last one's MLP.
+    """
+
+    passes: list[tuple[int, ...]] = field(default_factory=list)
+    last: list[tuple[int, ...]] = field(default_factory=list)
     rows: dict[str, list[int]] = field(default_factory=dict)
 
 
@@ -43,10 +47,16 @@ def watched(segmenter: RoseSegmenter) -> Iterator[Work]:
         'unused hypernetwork': segmenter._rose.sam.mask_decoder.output_hypernetworks_mlps[1],
     }
 
-    def note_pass(_module: nn.Module, _args: object, kwargs: dict[str, Tensor]) -> None:
-        work.passes.append((kwargs['inputs_embeds'].shape[0], kwargs['inputs_embeds'].shape[1]))
-
-    handles = [model.model.register_forward_pre_hook(note_pass, with_kwargs=True)]
+    layers = model.model.layers
+    handles = [
+        part.register_forward_pre_hook(
+            lambda _module, args, shapes=shapes: shapes.append(tuple(args[0].shape[:2]))
+        )
+        for part, shapes in (
+            (layers[0].self_attn.k_proj, work.passes),
+            (layers[-1].mlp, work.last),
+        )
+    ]
     for name, part in parts.items():
         work.rows[name] = []
         handles.append(
@@ -75,6 +85,7 @@ def test_a_frame_is_two_passes_and_one_for_each_further_token(
     assert perception == (1, patches + words)
     assert names_prompt == (names, 1 + len(category.after))  # the common beginning is not there
     assert steps == [(names, 1)] * len(steps)
+    assert work.last == [perception, *[(names, 1)] * len(work.passes[1:])]
     assert len(steps) < segmenter.config.category.max_new_tokens
 
 
