@@ -20,7 +20,7 @@ from rose_model.host import to_host
 from rose_model.instructions import Prompter
 from rose_model.mask_decoder import decode_masks
 from rose_model.pace import Pace
-from rose_model.patch_filter import distinct_patches
+from rose_model.patch_filter import distinct_prompts
 from rose_model.postprocess import CroppedMask, crop_masks, keep_unique, shared_pixels
 from rose_model.records import FrameContext, Segment
 from rose_model.rose import Rose
@@ -151,8 +151,8 @@ class PatchDecoder:
         embedding = self._rose.patch_analyzer.mask_embedding(readings.embedding[patches])
         if self._limits.max_similarity == 1:
             return patches, embedding
-        is_distinct = distinct_patches(embedding, self._limits.max_similarity)
-        return patches[is_distinct], embedding[is_distinct]
+        rows = distinct_prompts(embedding, self._limits.max_similarity)
+        return patches[rows], embedding[rows]
 
     def _mask(
         self,

@@ -37,16 +37,16 @@ def select_patches(
     return ranked[:number]
 
 
-def distinct_patches(mask_embedding: Tensor, max_similarity: float) -> Tensor:
-    """Which of N patches, best first, get a mask: bool ``[N]``.
+def distinct_prompts(mask_embedding: Tensor, max_similarity: float) -> Tensor:
+    """Which rows of the mask embeddings ``[N, C]``, best first, get a mask: int64 ``[K]``.
 
-    ``mask_embedding``: ``[N, C]``.  A mask depends on nothing else in an image: where two of them
-    have a cosine above ``max_similarity`` the second would be removed as a duplicate, and need not
-    be decoded.  As in YOLACT's fast NMS a patch also goes for one that goes itself.
+    Inside an image a mask depends on its embedding alone: where two of them have a cosine above
+    ``max_similarity`` the second mask would go as a duplicate, and need not be decoded.  As in
+    YOLACT's fast NMS a row also goes for one that goes itself.  The host learns one number, K.
     """
     direction = torch.nn.functional.normalize(mask_embedding.float(), dim=-1)
     is_like_better = (direction @ direction.mT > max_similarity).triu(diagonal=1)
-    return ~is_like_better.any(0)
+    return (~is_like_better.any(0)).nonzero()[:, 0]
 
 
 def best_patch(objectness: Tensor, allowed: Tensor | None = None) -> tuple[Tensor, float]:

@@ -90,7 +90,7 @@ def nano() -> RoseConfig:
         # a balance of precision of things and mIoU of stuff, and fewer twins, on 50 validation
         # scenes
         patch_filter=PatchFilterConfig(min_objectness=0.1, select='peaks'),
-        # 99 % of such pairs have an IoU above ``nms_iou`` in test scenes; a third of all masks
+        # of 1276 such pairs in 100 test scenes 1260 were duplicates; a third of the masks less
         postprocess=PostprocessConfig(max_similarity=0.99),
     )
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from rose_model.config import PatchFilterConfig, SuperPatchConfig
-from rose_model.patch_filter import distinct_patches, select_patches
+from rose_model.patch_filter import distinct_prompts, select_patches
 from rose_model.super_patch import role_map
 
 ROLES = role_map(SuperPatchConfig(), 6)
@@ -49,14 +49,14 @@ def test_peaks_of_different_roles_stand_beside_each_other() -> None:
 def test_of_like_mask_embeddings_only_the_first_gets_a_mask() -> None:
     first, other = torch.tensor([3.0, 4.0]), torch.tensor([4.0, -3.0])
     embeddings = torch.stack((first, other, 2 * first, first + 0.1 * other, -first))
-    assert distinct_patches(embeddings, 0.999).tolist() == [True, True, False, True, True]
-    assert distinct_patches(embeddings, 0.99).tolist() == [True, True, False, False, True]
+    assert distinct_prompts(embeddings, 0.999).tolist() == [0, 1, 3, 4]
+    assert distinct_prompts(embeddings, 0.99).tolist() == [0, 1, 4]
 
 
 def test_no_mask_embedding_is_distinct_from_none() -> None:
-    assert distinct_patches(torch.zeros(0, 8), 0.99).shape == (0,)
+    assert distinct_prompts(torch.zeros(0, 8), 0.99).shape == (0,)
 
 
 def test_an_embedding_that_is_not_finite_is_kept_for_the_check_of_its_mask() -> None:
     embeddings = torch.tensor([[1.0, 0.0], [torch.nan, 0.0], [1.0, 0.0]])
-    assert distinct_patches(embeddings, 0.99).tolist() == [True, True, False]
+    assert distinct_prompts(embeddings, 0.99).tolist() == [0, 1]

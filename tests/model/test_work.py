@@ -112,3 +112,15 @@ def test_nothing_kept_is_one_pass(rose_folder: Path, image: np.ndarray) -> None:
         assert segmenter.segment(image).segments == ()
     assert len(work.passes) == 1
     assert sum(work.rows['mask'] + work.rows['category'] + work.rows['lm_head']) == 0
+
+
+def test_of_patches_that_say_the_same_one_gets_a_mask(
+    segmenter: RoseSegmenter, image: np.ndarray
+) -> None:
+    limits = segmenter.config.postprocess.model_copy(update={'max_similarity': 0.99})
+    segmenter._decoder._limits = limits
+    with watched(segmenter) as work:
+        assert segmenter.segment(image).segments
+    kept = segmenter.config.patch_filter.max_segments
+    assert work.rows['mask'] == [kept]
+    assert 0 < sum(work.rows['hypernetwork']) < kept
