@@ -117,7 +117,7 @@ def test_nothing_kept_is_one_pass(rose_folder: Path, image: np.ndarray) -> None:
 def test_of_patches_that_say_the_same_one_gets_a_mask(
     segmenter: RoseSegmenter, image: np.ndarray
 ) -> None:
-    limits = segmenter.config.postprocess.model_copy(update={'max_similarity': 0.99})
+    limits = segmenter.config.postprocess.model_copy(update={'max_similarity': 0.5})
     segmenter._decoder._limits = limits
     with watched(segmenter) as work:
         assert segmenter.segment(image).segments
