@@ -19,11 +19,10 @@ def even_memory() -> None:
 
     By itself the library has a heap for each thread, and takes ever larger pieces out of them:
     where the sizes of images change, resident memory goes up and down by tens of MiB and creeps to
-    what the worst frame has left in each.  One heap is no bottleneck where one thread, or
-    two of a small model, do its work.  And by itself it gives a large piece back as soon as it is
-    free, and the system has to clear as many pages for the next one: 25 ms of processor time in a
-    frame of nano in float32, 36 ms where images have up to 8 megapixels.  What is
-    kept then is 140 MiB.
+    what the worst frame has left in each.  One heap is no bottleneck where one thread, or two of a
+    small model, do its work.  And by itself it gives a large piece back as soon as it is free, and
+    the system has to clear as many pages for the next one: 25 ms of processor time in a frame of
+    nano in float32, 36 ms where images have up to 8 megapixels.  What is kept then is 140 MiB.
     """
     mallopt = of_glibc('mallopt')
     if mallopt is not None:

@@ -149,7 +149,7 @@ class PatchDecoder:
     def _prompt(self, readings: PatchReadings, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the ``patches`` ``[N]`` that get a mask, and their prompts for SAM."""
         embedding = self._rose.patch_analyzer.mask_embedding(readings.embedding[patches])
-        if self._limits.max_similarity == 1:
+        if self._limits.max_similarity == 1:  # a GPU has not to be waited for then
             return patches, embedding
         rows = distinct_prompts(embedding, self._limits.max_similarity)
         return patches[rows], embedding[rows]

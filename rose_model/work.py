@@ -88,8 +88,7 @@ def _patch_embedding(config: VisionConfig) -> tuple[float, float]:
 
 def body_weights(config: LanguageConfig) -> int:
     """Of all layers, without embeddings and ``lm_head``."""
-    keys = config.width // config.heads * config.kv_heads
-    attention = 2 * config.width * config.width + 2 * config.width * keys
+    attention = 2 * config.width * config.width + 2 * config.width * _key_width(config)
     return config.layers * (attention + 3 * config.width * config.mlp_width)
 
 
@@ -109,7 +108,7 @@ def names(config: LanguageConfig, load: Load) -> list[Work]:
     seen = load.prefix + load.suffix / 2
     # In the last layer only the last token asks: the others give it their keys and values.
     others, layer = config.layers - 1, body / config.layers
-    given = 2 * config.width * config.width // config.heads * config.kv_heads
+    given = 2 * config.width * _key_width(config)
     products = (others * layer + given) * load.suffix + layer - given
     attention = 4 * config.width * (others * load.suffix * seen + length)
     prompt = load.objects * (2 * (products + head) + attention)
@@ -122,9 +121,8 @@ def names(config: LanguageConfig, load: Load) -> list[Work]:
 def decode_step(config: LanguageConfig, rows: int, context: int) -> Work:
     """One token more in each row."""
     weights = body_weights(config) + config.width * config.vocabulary
-    keys = config.width // config.heads * config.kv_heads
     attention = config.layers * 4 * context * config.width
-    cache = config.layers * 2 * keys * context
+    cache = config.layers * 2 * _key_width(config) * context
     return Work(rows * (2 * weights + attention), weights + rows * cache)
 
 
@@ -164,6 +162,11 @@ def sam_decoder(config: SamConfig, prompts: int) -> Work:
         4 * c * c + 2 * c * config.decoder_mlp_width + 8 * c * inner
     )
     return Work(prompts * (layers + upscale + product) + shared, weights)
+
+
+def _key_width(config: LanguageConfig) -> int:
+    """Numbers in the key, or the value, of a token in one layer."""
+    return config.width // config.heads * config.kv_heads
 
 
 def _linear(rows: int, weights: float) -> Work:
