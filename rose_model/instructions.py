@@ -1,7 +1,6 @@
-"""Every sentence that ROSE is prompted with, and the chat templates around them.
+"""Sentences to token ids: the chat templates around them, and what stands in a sentence.
 
-The paper prints the referring and the category prompt and five of its thirty refinement
-instructions (A.4, Fig. 9); the others are written here in the same manner.
+The sentences themselves are in ``prompts/sentences.py``.
 """
 
 from __future__ import annotations
@@ -14,72 +13,17 @@ from typing import Literal
 
 from rose_model.answers import AnswerForm, answer_form
 from rose_model.config import Framework
-from rose_model.records import RefinementCase
+from rose_model.prompts.sentences import (
+    ALL_REGIONS,
+    FOREGROUND,
+    REFERRINGS,
+    REFINEMENTS,
+    SELECTIONS,
+)
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, RoseTokenizer
-
-ALL_REGIONS = 'Can you segment all the regions in this image?'
-FOREGROUND = 'Can you segment the foreground instances in this image?'
 
 _CATEGORY_QUESTION = 'Please decode this linguistic embedding into a noun concept'
 _CATEGORY_ANSWER = ' Sure, it is'
-
-REFINEMENTS: dict[RefinementCase, tuple[str, ...]] = {
-    RefinementCase.MASK: (
-        'The segmentation mask of this {category} is incomplete, please ensure the entire object '
-        'is captured.',
-        "Please adjust the mask of '{category}' to include the entire target object.",
-        'The mask of the {category} is not right, please segment it again.',
-        'Refine the mask of the {category}.',
-        'Include the whole {category}.',
-        'The mask misses a part of the {category}.',
-        'The mask covers more than the {category}, please correct it.',
-        'Segment the {category} more accurately.',
-        'The mask should hold the {category} and nothing else.',
-        'Fix the boundary of the {category}.',
-    ),
-    RefinementCase.CATEGORY: (
-        'The category of this segmentation result is wrongly predicted as {category}, please '
-        'correct this.',
-        "The segmentation result has been misclassified as '{category}', please rectify the "
-        'category.',
-        'This is not a {category}, look again.',
-        'The label {category} is wrong.',
-        'What is this? It is no {category}.',
-        'You called this object a {category}, but it is something else.',
-        'Please name and segment this object again, {category} is wrong.',
-        'It is wrong to call this object a {category}.',
-        'This object has been misclassified as {category}.',
-        'Correct the label {category}.',
-    ),
-    RefinementCase.MISSED: (
-        'You missed the {category}.',
-        'There is a {category}, please segment it.',
-        'Please add the {category}.',
-        'The {category} has not been segmented.',
-        'You forgot the {category}.',
-        'Can you segment the {category} too?',
-        'A {category} is missing.',
-        'Also segment the {category}.',
-        'Please segment the target region, a {category}, with mask and corresponding category.',
-        'The result lacks the {category}.',
-    ),
-}
-
-REFERRINGS = (
-    'What is {description} in this image? Please output the segmentation mask.',
-    'What is {description} in this image?',
-    'What is {description} in this image? Please respond with segmentation mask.',
-    'Please segment {description} in this image.',
-    'Can you segment {description}?',
-)
-"""The first is the paper's (A.4); a description brings its own article."""
-
-SELECTIONS = (
-    'Please segment every {words} in this image.',
-    'Can you segment each {words}?',
-    'Segment all that is a {words}.',
-)
-"""Instructions about all regions of a kind: "red thing", "car", "red car"."""
 
 _NOTHING = 'There is nothing to segment in this image.'
 _COUNTED = re.compile(r'There are (?P<counts>\d+ .+) in this image\.')

@@ -91,3 +91,17 @@ class Sam(nn.Module):
         content = image_embeddings.flatten(2).mT + dense
         position = self.prompt_encoder.get_dense_pe().flatten(2).mT[0]
         return decode(self.mask_decoder, prompts, content, position.to(content.dtype))
+
+    def embed_points(self, points: Tensor, labels: Tensor) -> Tensor:
+        """Embed clicks as sparse prompts, by segment_anything's own prompt encoder.
+
+        Args:
+            points: float ``[N, T, 2]``, (x, y) in pixels of SAM's frame, less the half pixel that
+                the encoder adds.
+            labels: int ``[N, T]``: 1 for the foreground, 0 for the background, -1 for no point.
+
+        Returns:
+            float ``[N, T + 1, C]``; the last one stands for "no more points".
+        """
+        embedding: Tensor = self.prompt_encoder(points=(points, labels), boxes=None, masks=None)[0]
+        return embedding

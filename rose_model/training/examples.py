@@ -19,6 +19,7 @@ from rose_model.data.sample import Sample
 from rose_model.instructions import Prompter
 from rose_model.preprocess import Views, make_views, squash_mask
 from rose_model.training.answer_targets import with_region_answer, with_stack_answer
+from rose_model.training.click_targets import draw_clicks
 from rose_model.training.mask_targets import content_target, mask_targets
 from rose_model.training.question import Question
 from rose_model.training.sources import Source
@@ -176,6 +177,8 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
     ]
     is_thing = [sample.regions[index].is_thing for index in found]
     masked = _choose_masks(is_thing, context.max_masks, rng) if teaches_masks else []
+    truths = [sample.mask(found[row]) for row in masked]
+    points, point_labels = draw_clicks(truths, task.mask, context.views.geometry, rng)
     names = tuple(sample.regions[index].name for index in found)
     name_ids = tuple(prompter.name(name) for name in names)
     side = config.vision.input_size
@@ -194,6 +197,8 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         masks=mask_targets(
             sample, [found[row] for row in masked], context.views.geometry, config.sam
         ),
+        points=points,
+        point_labels=point_labels,
         names=names,
         name_ids=name_ids,
         name_inputs=tuple(_with_blanks(ids, rng) for ids in name_ids),

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.utils.rnn import pad_sequence
 
+from rose_model.backbones.sam import Sam
 from rose_model.candidates import name_encoder
 from rose_model.category_decoder import category_loss
+from rose_model.clicks import NO_POINT
 from rose_model.config import STACKS
 from rose_model.instructions import Prompter
 from rose_model.preprocess import normalise_lmm, normalise_sam
@@ -27,6 +29,8 @@ from rose_model.training.losses import (
     siglip_losses,
 )
 from rose_model.training.question import Question
+
+_NO_CLICK = torch.full((1, 1), NO_POINT, dtype=torch.int32)
 
 
 class Objective(nn.Module):
@@ -136,9 +140,8 @@ class Objective(nn.Module):
             torch.cat([normalise_sam(pixels[None], side) for pixels in batch.sam_pixels])
         )
         image = batch.image[batch.question[rows]]
-        logits, score = rose.sam.decode(
-            rose.patch_analyzer.mask_embedding(chosen[rows]), images[image]
-        )
+        embedding = rose.patch_analyzer.mask_embedding(chosen[rows])
+        logits, score = _decode(rose.sam, embedding, images[image], batch)
         bce, dice, iou = mask_losses(logits.float(), batch.masks, batch.is_content[image])
         terms = {
             'loss_mask_bce': bce,
@@ -186,13 +189,30 @@ class Objective(nn.Module):
         return batch.mean(siglip, batch.question) * batch.has_targets
 
 
+def _decode(sam: Sam, embedding: Tensor, images: Tensor, batch: _Batch) -> tuple[Tensor, Tensor]:
+    """Masks ``[K, M, M]`` and scores ``[K]``: of the embeddings alone, or with clicks."""
+    is_clicked = (batch.point_labels != NO_POINT).any(1)
+    if not is_clicked.any():
+        return sam.decode(embedding, images)
+    alone, clicked = (~is_clicked).nonzero()[:, 0], is_clicked.nonzero()[:, 0]
+    points = sam.embed_points(batch.points[clicked], batch.point_labels[clicked])
+    prompts = torch.cat((embedding[clicked][:, None], points.to(embedding.dtype)), 1)
+    logits, score = sam.decode_prompts(prompts, images[clicked])
+    if len(alone):
+        others, other_scores = sam.decode(embedding[alone], images[alone])
+        logits, score = torch.cat((others, logits)), torch.cat((other_scores, score))
+    order = torch.cat((alone, clicked)).argsort()
+    return logits[order], score[order]
+
+
 @dataclass(frozen=True, eq=False)
 class _Batch:
     """Examples, flattened: B images, Q questions about V views of them, N targets, K masks.
 
     ``view``, ``image``: int64 ``[Q]``.  ``question``, ``patch``: int64 ``[N]``.  ``masked``: int64
     ``[K]``, the targets that have masks.  Where there is no target or no mask a dummy stands for
-    it, and ``has_targets`` or ``has_masks`` is false.  ``sam_pixels``: B images of their own
+    it, and ``has_targets`` or ``has_masks`` is false.  ``points`` and ``point_labels``: the clicks
+    of each mask.  ``sam_pixels``: B images of their own
     shapes.
     """
 
@@ -207,6 +227,8 @@ class _Batch:
     patch: Tensor
     masked: Tensor
     masks: Tensor
+    points: Tensor
+    point_labels: Tensor
     names: list[str]
     name_ids: list[tuple[int, ...]]
     name_inputs: list[tuple[int, ...]]
@@ -225,6 +247,8 @@ class _Batch:
         masked = [row[q, t] for q, item in enumerate(questions) for t in item.masked.tolist()]
         side = examples[0].is_content.shape[-1]
         masks = [item.masks for item in questions] if masked else [torch.zeros(1, side, side)]
+        points = [item.points for item in questions] if masked else [torch.zeros(1, 1, 2)]
+        labels = [item.point_labels for item in questions] if masked else [_NO_CLICK]
         nothing = torch.zeros_like(examples[0].lmm_pixels[:1], dtype=torch.float32)
         channels = [questions[q].mask_channel if q >= 0 else None for _, q in views]
         return cls(
@@ -241,6 +265,8 @@ class _Batch:
             ),
             masked=torch.tensor(masked or [0], device=device),
             masks=torch.cat(masks).to(device),
+            points=torch.cat(points).to(device),
+            point_labels=torch.cat(labels).to(device),
             names=[questions[q].names[t] for q, t in targets] or [examples[0].other_names[0]],
             name_ids=[questions[q].name_ids[t] for q, t in targets] or [(0,)],
             name_inputs=[questions[q].name_inputs[t] for q, t in targets] or [(0,)],

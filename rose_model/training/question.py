@@ -20,8 +20,10 @@ class Question:
     serve as negatives, too.  ``patches``: int64 ``[G]``, one positive patch a region, or in the
     stacks of Table 3 the place of its token in the response.  ``masked``: int64 ``[K]``, indices
     into the regions.  ``masks``: float ``[K, M, M]`` in [0, 1], in SAM's
-    padded frame at the resolution of the mask logits.  ``names`` and ``name_ids``: of each region;
-    ``name_inputs``: the ids with blanks, as the model reads them in training.  ``noun_ids``: ids
+    padded frame at the resolution of the mask logits.  ``points``: float ``[K, T, 2]`` and
+    ``point_labels``: int32 ``[K, T]``, clicks that SAM is shown beside the mask embedding
+    (``rose_model/clicks.py``); a row of -1 alone has none.  ``names`` and ``name_ids``: of each
+    region; ``name_inputs``: the ids with blanks, as the model reads them in training.  ``noun_ids``: ids
     of the names without their attributes.
     """
 
@@ -37,6 +39,8 @@ class Question:
     patches: Tensor
     masked: Tensor
     masks: Tensor
+    points: Tensor
+    point_labels: Tensor
     names: tuple[str, ...]
     name_ids: tuple[tuple[int, ...], ...]
     name_inputs: tuple[tuple[int, ...], ...]

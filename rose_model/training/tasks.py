@@ -12,22 +12,30 @@ from numpy.typing import NDArray
 
 from rose_model.data.defective_masks import defective_mask, merged_mask
 from rose_model.data.sample import Sample, box_in_shares
-from rose_model.instructions import (
+from rose_model.instructions import counting_sentence, with_box
+from rose_model.prompts.composed import compose_instruction
+from rose_model.prompts.sentences import (
     ALL_REGIONS,
+    ALL_REGIONS_PARAPHRASES,
     FOREGROUND,
+    FOREGROUND_PARAPHRASES,
+    GROW,
+    PLAIN_REFINEMENTS,
     REFERRINGS,
     REFINEMENTS,
     SELECTIONS,
-    counting_sentence,
-    with_box,
+    SHRINK,
 )
 from rose_model.records import RefinementCase
+from rose_model.training.distractors import absent_description, senseless_sentence
 
 Describe = Callable[[Sample, int, np.random.Generator], str | None]
 """An unambiguous description of a thing, with its article; ``None`` where there is none."""
 
-FOREGROUND_SHARE = 0.12
-MASK_SHARE = 0.5
+FOREGROUND_SHARE = 0.15
+PARAPHRASE_SHARE = 0.5
+"""Of the dense questions: in other words than the default ones, half of these in composed ones."""
+MASK_SHARE = 0.6
 """Share of the images with a question about a given mask."""
 OBJECT_SHARE = 0.7
 """Of the word questions: about one object; the rest are about all regions of a kind."""
@@ -37,6 +45,19 @@ CATEGORY_SHARE = 0.35
 """Of the questions about a given mask; the rest have a right name and a bad mask."""
 ABSENT_SHARE = 0.1
 """Of the questions about all regions of a kind: nothing answers to them."""
+ABSENT_OBJECT_SHARE = 0.25
+"""Of the questions about one object: it is not in the image, or the sentence makes no sense."""
+SENSELESS_SHARE = 0.3
+"""Of the questions that nothing answers to: they make no sense; the rest describe what is absent.
+"""
+UNANSWERED_MASK_SHARE = 0.12
+"""Of the questions about a given mask: they make no sense, or speak of what is not there."""
+PLAIN_SHARE = 0.4
+"""Of the refinements: without the category, as the paper prints two of its three examples."""
+SIZE_SHARE = 0.5
+"""Of the complaints about a mask that is clearly too small or too large: they say so."""
+SIZE_RATIO = 0.85
+"""A mask is clearly too small below this share of the true area, too large above its inverse."""
 THING_SHARE = 0.85
 PERFECT_MASK_SHARE = 0.1
 MERGED_MASK_SHARE = 0.25
@@ -84,7 +105,7 @@ def choose_tasks(
     )
     words[1:] = [replace(task, teaches_masks=False) for task in words[1:]]
     if sample.regions and rng.random() < MASK_SHARE:
-        words.append(mask_task(sample, vocabulary, rng))
+        words.append(mask_task(sample, vocabulary, rng, names_everything=not things_only))
     return dense, *words
 
 
@@ -102,7 +123,7 @@ def choose_word_tasks(
     if not sample.regions:
         return (dense,)
     return dense, *(
-        object_task(sample, describe, rng)
+        object_task(sample, vocabulary, describe, rng, names_everything=not things_only)
         if rng.random() < OBJECT_SHARE
         else selection_task(sample, vocabulary, rng)
         for _ in range(word_questions)
@@ -129,12 +150,22 @@ def referring_tasks(
 def dense_task(sample: Sample, rng: np.random.Generator, *, things_only: bool = False) -> Task:
     """All regions, or the things alone; answered by the counting sentence."""
     indices = tuple(range(len(sample.regions)))
-    instruction = ALL_REGIONS
-    if rng.random() < FOREGROUND_SHARE or things_only:
+    is_foreground = rng.random() < FOREGROUND_SHARE or things_only
+    if is_foreground:
         indices = tuple(index for index in indices if sample.regions[index].is_thing)
-        instruction = FOREGROUND
     counts = counting_sentence(sample.regions[index].name for index in indices)
-    return Task(instruction, indices, instruction == FOREGROUND, counts)
+    return Task(
+        dense_instruction(rng, is_foreground=is_foreground), indices, is_foreground, counts
+    )
+
+
+def dense_instruction(rng: np.random.Generator, *, is_foreground: bool) -> str:
+    """Draw an instruction that asks for all regions, or for the things alone."""
+    if rng.random() >= PARAPHRASE_SHARE:
+        return FOREGROUND if is_foreground else ALL_REGIONS
+    if rng.random() < 0.5:
+        return _draw(FOREGROUND_PARAPHRASES if is_foreground else ALL_REGIONS_PARAPHRASES, rng)
+    return compose_instruction(rng, is_foreground=is_foreground)
 
 
 def selection_task(sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator) -> Task:
@@ -160,10 +191,22 @@ def _alike(sample: Sample, kind: str, words: str) -> tuple[int, ...]:
     return tuple(i for i, other in enumerate(sample.regions) if getattr(other, kind) == words)
 
 
-def object_task(sample: Sample, describe: Describe, rng: np.random.Generator) -> Task:
-    """Referring to a thing, or something missed: by a description that fits it alone, or by name
-    and box.
+def object_task(
+    sample: Sample,
+    vocabulary: Sequence[str],
+    describe: Describe,
+    rng: np.random.Generator,
+    *,
+    names_everything: bool = True,
+) -> Task:
+    """Referring to a thing, or something missed: by a description that fits it alone, by name and
+    box, or by the box alone; now and then nothing answers.
+
+    ``names_everything``: what has a name of the vocabulary is labelled, so that a name can be said
+    to be absent.
     """
+    if rng.random() < ABSENT_OBJECT_SHARE:
+        return unanswered_task(sample, vocabulary, rng, names_everything=names_everything)
     target = _draw_region(sample, rng, among_kin=True)
     description = describe(sample, target, rng)
     if description is not None and rng.random() < REFERRING_SHARE:
@@ -172,6 +215,9 @@ def object_task(sample: Sample, describe: Describe, rng: np.random.Generator) ->
     box = None
     if description is None or rng.random() < BOX_SHARE:
         box = _box(sample.mask(target), rng)
+        if rng.random() < PLAIN_SHARE:
+            sentence = _draw(PLAIN_REFINEMENTS[RefinementCase.MISSED], rng)
+            return Task(with_box(sentence, box), (target,), True)
         if rng.random() < 0.5:
             description = None
     words = sample.regions[target].name if description is None else description[4:]
@@ -179,26 +225,72 @@ def object_task(sample: Sample, describe: Describe, rng: np.random.Generator) ->
     return Task(with_box(sentence, box), (target,), True)
 
 
+def unanswered_task(
+    sample: Sample,
+    vocabulary: Sequence[str],
+    rng: np.random.Generator,
+    *,
+    names_everything: bool = True,
+) -> Task:
+    """A question that no region answers: what it describes is absent, or it makes no sense."""
+    if rng.random() < SENSELESS_SHARE:
+        return Task(senseless_sentence(rng), (), True)
+    absent = absent_description(sample, vocabulary if names_everything else (), rng)
+    if rng.random() < REFERRING_SHARE:
+        return Task(_draw(REFERRINGS, rng).format(description=absent), (), True)
+    sentence = _draw(REFINEMENTS[RefinementCase.MISSED], rng).format(category=absent[4:])
+    return Task(sentence, (), True)
+
+
 def mask_task(
     sample: Sample,
     vocabulary: Sequence[str],
     rng: np.random.Generator,
     target: int | None = None,
+    *,
+    names_everything: bool = True,
 ) -> Task:
     """A bad mask with its right name, or a mask with a wrong name; of any region without
-    ``target``.
+    ``target``.  Now and then the sentence makes no sense, or speaks of what is not there.
     """
     target = _draw_region(sample, rng) if target is None else target
     mask = sample.mask(target)
+    damaged = _damage(sample, target, rng)
+    if rng.random() < UNANSWERED_MASK_SHARE:
+        sentence = _unanswered_complaint(sample, vocabulary if names_everything else (), rng)
+        return Task(sentence, (), True, mask=damaged)
     name = sample.regions[target].name
-    case = RefinementCase.MASK
     if rng.random() < CATEGORY_SHARE:
         case = RefinementCase.CATEGORY
         name = _draw([other for other in vocabulary if other != name] or ['object'], rng)
-    sentence = _draw(REFINEMENTS[case], rng).format(category=name)
+    else:
+        case = RefinementCase.MASK
+    share = float(damaged.sum()) / float(mask.sum())
+    sentence = _complaint(case, share, rng).format(category=name)
     box = _box(mask, rng) if rng.random() < BOX_SHARE else None
-    damaged = _damage(sample, target, rng)
     return Task(with_box(sentence, box), (target,), True, mask=damaged)
+
+
+def _complaint(case: RefinementCase, share: float, rng: np.random.Generator) -> str:
+    """A sentence with or without ``{category}``; ``share``: the area of the given mask as a share
+    of the true one.
+    """
+    if case is RefinementCase.MASK and rng.random() < SIZE_SHARE:
+        if share < SIZE_RATIO:
+            return _draw(GROW, rng)
+        if share > 1 / SIZE_RATIO:
+            return _draw(SHRINK, rng)
+    plain = rng.random() < PLAIN_SHARE
+    return _draw((PLAIN_REFINEMENTS if plain else REFINEMENTS)[case], rng)
+
+
+def _unanswered_complaint(
+    sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator
+) -> str:
+    if rng.random() < 0.5:
+        return senseless_sentence(rng)
+    absent = absent_description(sample, vocabulary, rng)[4:]
+    return _draw(REFINEMENTS[RefinementCase.MASK], rng).format(category=absent)
 
 
 def _damage(sample: Sample, target: int, rng: np.random.Generator) -> NDArray[np.bool_]:

@@ -1,0 +1,1 @@
+"""What ROSE is asked, in words."""
