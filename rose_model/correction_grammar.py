@@ -1,0 +1,87 @@
+"""The grammar of corrections in words: what a sentence asks for, without a model.
+
+It prefers silence to a guess: a label is returned where a sentence states one outright, and what is
+not surely one of the intents is ``OTHER`` and left to the model (paper, Sec. 3.4, whose refinement
+has a model read all of it).
+
+The time is linear in the length of the text: it is split into words once, and patterns are matched
+over the words of a clause without going back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rose_model.wording.clauses import Clause, split_clauses
+from rose_model.wording.complaints import complaint
+from rose_model.wording.deletion import deletion, keeps
+from rose_model.wording.masks import mask_intent, praises, speaks_of_a_mask
+from rose_model.wording.missing import missed
+from rose_model.wording.naming import stated_category
+from rose_model.wording.noun_phrases import subject_of
+from rose_model.wording.request import Intent, Request
+
+__all__ = ['Intent', 'Request', 'read_request']
+
+_DIRECTIONS = (Intent.GROW, Intent.SHRINK)
+_LEADING_PREPOSITIONS = frozenset({'with', 'without', 'in', 'on', 'at', 'by', 'like'})
+_NOTHING = Request(Intent.OTHER)
+
+
+def read_request(text: str) -> Request:
+    """Return what a correction asks for.
+
+    A name that is stated wins over complaints about the old one, a deletion over both, unless the
+    text says as well that something stays.
+
+    Args:
+        text: A sentence, or a few; any text, also an empty one.
+    """
+    clauses = split_clauses(text)
+    found = [_read_clause(clauses, index) for index in range(len(clauses))]
+    if any(keeps(clause.words) for clause in clauses):
+        found = [request for request in found if request.intent is not Intent.DELETE]
+    return _joined([request for request in found if request.intent is not Intent.OTHER])
+
+
+def _read_clause(clauses: Sequence[Clause], index: int) -> Request:
+    clause = clauses[index]
+    gone = deletion(clause)
+    if gone is not None:
+        return Request(Intent.DELETE, subject=gone.subject)
+    label = stated_category(clauses, index)
+    if label is not None:
+        return Request(Intent.NAME, label)
+    if clause.words[0] in _LEADING_PREPOSITIONS or praises(clause.words):
+        return _NOTHING
+    lacking = missed(clauses, index)
+    if lacking is not None:
+        return Request(Intent.MISSED, lacking.label, lacking.subject)
+    return _complaint_or_mask(clause)
+
+
+def _complaint_or_mask(clause: Clause) -> Request:
+    complains, denied = complaint(clause)
+    if complains:
+        return Request(Intent.CATEGORY, subject=denied)
+    intent = mask_intent(clause)
+    return _NOTHING if intent is None else Request(intent, subject=subject_of(clause.words))
+
+
+def _joined(found: Sequence[Request]) -> Request:
+    """Return one request for those of all clauses."""
+    subject = next((request.subject for request in found if request.subject is not None), None)
+    for intent in (Intent.DELETE, Intent.NAME):
+        first = next((request for request in found if request.intent is intent), None)
+        if first is not None:
+            return first
+    intents = {request.intent for request in found}
+    if Intent.MISSED in intents:
+        return next((r for r in found if r.intent is Intent.MISSED and r.subject), Request(Intent.MISSED, None, subject))
+    if Intent.CATEGORY in intents:
+        return Request(Intent.CATEGORY, None, subject)
+    asked = [intent for intent in _DIRECTIONS if intent in intents]
+    if len(asked) == 1:
+        return Request(asked[0], None, subject)
+    return Request(Intent.MASK, None, subject) if intents else _NOTHING

@@ -1,0 +1,77 @@
+"""Sentences that complain about a name and state no other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rose_model.wording.clauses import Clause
+from rose_model.wording.noun_phrases import (
+    NounPhrase,
+    category,
+    known_category,
+    read_noun_phrase,
+    subject_of,
+)
+from rose_model.wording.patterns import compiled, longest_match, found_anywhere
+from rose_model.wording.statements import peeled, read_statement
+from rose_model.wording.words import LABEL_WORDS
+
+_ELSE = compiled("""
+    something else|different|other
+    a|some different|another|other object|thing|kind|category|sort|animal|vehicle
+    wrong object|thing|kind|type|sort|animal|vehicle|word|term|noun
+    look|guess again
+    wrong to call|say
+    nothing like a|an
+    not @adverb* look|looks like
+    more like
+    might|may|could be|also a|an
+    maybe|perhaps|probably|possibly|likely a|an|it|this|that
+    not @think @this is
+    not @think that @this is
+    mistaken|confused|mixed|mistook this|it|up|with|for
+""")
+_FIRST = compiled("""
+    what|who is this|that|it|these|those
+    what kind|sort|type of
+    is|are @this @adverb* not? a|an|the|really
+    is|are @this @adverb* not? a|an
+    do|does you? think @this is a|an
+    are you sure @this is
+    not @label
+""")
+_NO_COMPLAINTS = frozenset({'day', 'off', 'quits', 'back'})
+
+
+def complaint(clause: Clause) -> tuple[bool, str | None]:
+    """Return whether a clause complains about a name, and the noun that it says is wrong."""
+    words = peeled(clause)[0]
+    if not words:
+        return False, None
+    denied = denied_category(words)
+    if denied is not None:
+        return True, denied
+    about = found_anywhere(_ELSE, words) or longest_match(_FIRST, words) is not None
+    named = bool(LABEL_WORDS & set(words)) and not (
+        words[0] == 'call' and _NO_COMPLAINTS & set(words)
+    )
+    if not about and not named:
+        return False, None
+    return True, subject_of(words)
+
+
+def denied_category(words: Sequence[str]) -> str | None:
+    """Return the category that the segment is said not to be: "this is not a car"."""
+    statement = read_statement(words)
+    if statement is not None and statement.negated and statement.pronoun:
+        start = statement.start
+    elif words[0] in {'not', 'no'}:
+        start = 1
+    else:
+        return None
+    phrase = read_noun_phrase(words, start)
+    if phrase is None:
+        return None
+    closed = NounPhrase(phrase.words, phrase.end, phrase.determined, False)
+    says_no = words[start - 1] == 'no' and start > 1
+    return category(closed) if phrase.determined or says_no else known_category(closed)

@@ -1,0 +1,215 @@
+"""Sentences that ask to delete a segment, or say that it is none."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rose_model.wording.clauses import Clause
+from rose_model.wording.noun_phrases import NounPhrase, category, read_noun_phrase, without_ranks
+from rose_model.wording.patterns import compiled, longest_match, found_anywhere
+from rose_model.wording.statements import peeled
+from rose_model.wording.words import LABEL_NOUNS, LABEL_WORDS, MASK_NOUNS
+
+_VERBS = compiled("""
+    @delete
+    get rid of
+    throw|take|chuck away|out
+    clear|throw|take
+""")
+_SEGMENT = compiled("""
+    it|this|that|them|these|those
+    this|that|these|those|the|its whole|entire? false|wrong|bad|selected|chosen|useless|bogus|fake|empty|unwanted|marked|highlighted|current|duplicate|extra|spurious|double|second? one|ones|segment|segments|object|detection|region|instance|mask|thing|annotation|entry|item|selection|box|area|shape|blob|duplicate|artifact|artefact|false-positive|garbage|junk|nonsense|mess
+    the|this|that false|wrong|ghost|phantom positive|detection|alarm|object
+    all|everything of it|this
+    the mask|segment|segmentation|detection|annotation of|for|on|around
+""")
+"""How the segment itself is called behind a verb that deletes."""
+_TAIL = compiled("""
+    $
+    away|out|off|up? @adverb* $
+    completely|entirely|altogether|again|today|thanks|immediately|whole|fully|permanently|forever|soon|right|quickly|asap $
+    for me|us|good $
+    at once $
+    right away|now $
+    from|in|on|of the|this|my|your ... image|picture|photo|frame|scene|list|results|output|map|segmentation|view|video|annotations|detections|record $
+    because|since|as|so ...
+    here|there $
+    away|out? from|of the|this ... image|picture|photo|frame|scene|list|results|output|map|segmentation|view|video|annotations|detections $
+    it|this|that is ...
+    is not needed|wanted|real $
+    i|we do not ...
+    which|that is ...
+    and|then ...
+    from here|there $
+""")
+"""What may follow the segment where it is deleted as a whole."""
+_SAYINGS = compiled("""
+    nothing $
+    @this one|object|segment|thing|region|detection? is @adverb* nothing real? at? all? $
+    @this one|object|segment|thing|region|detection? is @adverb* nothing but noise|air|background|a
+    there is|was @adverb* nothing real? $
+    there is|was @adverb* nothing @adverb* at? all? here|there|visible|in|at|on|to|of @place* all? $
+    there is|was @adverb* nothing @adverb* at? all? here|there
+    there is|was @adverb* nothing in|at|on|under|inside the|this|that @picture
+    there is|was @adverb* nothing to see|segment|mark|detect|find|mask
+    nothing @is? at? all? here|there|to|in @place* $
+    nothing is @adverb* here|there
+    nothing here|there|visible|to ... $
+    nothing at all $
+    nothing in|at this|that|the @picture $
+    @is not anything|nothing at? all? here|there? $
+    there is|was not anything|nothing at? all? here|there|in|to? @place* $
+    there is|was not anything|nothing at? all? in|at|on the|this|that @picture $
+    there is|was @adverb* not|no such? a|an|any|single|real|actual? @thing @adverb* at? all? here|there|visible? at? all? $
+    there is|was @adverb* not|no a|an|any|real|actual? @thing @adverb* in|at|on|under|inside|to
+    there is|was not any|no such thing|object|animal|vehicle
+    no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment at? all? here|there? $
+    no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment in|at|on the|this|that
+    no such ...
+    @this one|object|segment|thing|region|detection? is @adverb* not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|objects|anything|something|instance|detection at? all? here|there? $
+    @this one|object|segment|thing|region|detection? is @adverb* not|no @adverb* real|existing|existent $
+    @this one|object|segment|thing|region|detection? is @adverb* not @adverb* here|there at? all? $
+    @this one|object|segment|thing|region|detection? is @adverb* not in|on the|this|that @picture
+    not real $
+    is? @adverb* not an|a real|actual|valid object|thing|detection
+    @this one|object|segment|thing|region|detection? ... does|do|did not @adverb* even? exist
+    does|do not @adverb* even? exist
+    @this one|object|segment|thing|region|detection? never existed
+    @this one|object|segment|thing|region|detection? should|must|has|have not even? be|exist|have here|there|in|on|been|segmented|detected|marked|found|included|part? been|segmented|detected|marked|found|included|annotated|here|there|at|the|this|of? $
+    should|must not even? be|exist here|there? $
+    @this one|object|segment|thing|region|detection? should|must not exist
+    @this one|object|segment|thing|region|detection? does not belong here|there $
+    @this one|object|segment|thing|region|detection? is|was @adverb* @unreal
+    @this one|object|segment|thing|region|detection? is|was @adverb* made up $
+    @this one|object|segment|thing|region|detection? is|was @adverb* a|an|another|the|some|just|only|also|clear|obvious|typical|pure|mere|complete|image|lens|sensor|compression|camera|rendering* @phantom
+    @this one|object|segment|thing|region|detection? is|was @adverb* a|an|another|the|some|clear|obvious|typical|pure|mere|complete* @false @found
+    a|an|another|the|just|only|obvious|clear|pure|mere* @false @found
+    a|an|another|the|just|only|obvious|clear|pure|mere|image|lens|sensor|compression* @phantom $
+    false|spurious|bogus $
+    @this one|object|segment|thing|region|detection? should|must|can|has|have|needs|ought|could|may to|be|get|@adverb* @deleted
+    @this one|object|segment|thing|region|detection? is|are to be @deleted
+    should|must|can|has|have|needs|ought to? be @deleted
+    @this one|object|segment|thing|region|detection? needs|has|have|must|should|ought|to|can* go $
+    @this one|object|segment|thing|region|detection? needs|need @deleting
+    has|must|needs to? go $
+    i|we do not want|need|like this|it|that|these|those one|object|segment|thing|region|detection|mask? here|there|at|all|in|anymore|any|more* $
+    i|we? want|need|like this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
+    want|need this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
+    like|have to? see|have? this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
+    out|away with it|this|that|them one|segment|object|detection? $
+""")
+"""What says that the segment is none, or that it should go."""
+_NO_SUCH = compiled("""
+    there is|was @adverb* no|not such? a|an|any?
+    no
+    i|we can|do not see|find|spot a|an|any
+""")
+_NOWHERE = compiled("""
+    @adverb* at? all? here|there|visible $
+    here|there at? all? $
+    in|on|at|within|inside the|this|that @picture
+    at all $
+    to be seen
+""")
+_KEEPING = compiled("""
+    not @adverb* @delete|throw|get|take|touch|@deleted
+    not @adverb* be|been|to @deleted|@delete
+    no need|reason to @delete
+    without|instead|avoid|stop|no|against of? @deleting
+    keep it|this|that
+    leave it|this|that $
+    rather|better than @delete|@deleting
+    who|why|when|how ... @deleted|@delete
+    undo|revert|cancel|restore the|this|that|my|your? last? deletion|removal
+""")
+"""What says that a segment stays."""
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """That a clause deletes: the segment that is spoken of, or that of the thing it names."""
+
+    subject: str | None = None
+
+
+def keeps(words: Sequence[str]) -> bool:
+    """Return whether a clause says that something shall not be deleted."""
+    return found_anywhere(_KEEPING, words)
+
+
+def deletion(clause: Clause) -> Deletion | None:
+    """Return what a clause asks to delete, or ``None`` where it asks for no such thing."""
+    words, asks = peeled(clause)
+    if not words or (clause.after == '?' and not asks):
+        return None
+    end = longest_match(_VERBS, words)
+    if end is not None:
+        return _of_a_verb(words, end)
+    for start in {clause.words, words}:
+        said = _said(start)
+        if said is not None:
+            return said
+    return None
+
+
+def _of_a_verb(words: Sequence[str], end: int) -> Deletion | None:
+    if end == len(words):
+        strong = words[0] not in {'take', 'throw', 'clear', 'kill', 'trash', 'bin', 'wipe', 'drop'}
+        return Deletion() if strong else None
+    if words[0] in {'get', 'throw', 'take', 'chuck', 'clear'} and end == 1 and words[-1] in _OFF:
+        words = words[:-1]
+    elif words[0] in {'take', 'throw'} and end == 1:
+        return None
+    behind = longest_match(_SEGMENT, words, end)
+    if behind is not None:
+        if words[behind - 1] in {'of', 'for', 'on', 'around'} and behind < len(words):
+            return _of_a_thing(words, behind)
+        return Deletion() if longest_match(_TAIL, words, behind) is not None else None
+    # "Take away the road" trims the mask, "delete the road" may mean the segment of the road.
+    return _of_a_thing(words, end) if words[0] not in {'take', 'throw', 'clear'} else None
+
+
+_OFF = frozenset({'away', 'out', 'off'})
+
+
+def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
+    determined = words[start] in {'the', 'this', 'that'}
+    if not determined:
+        return None
+    begin = start if words[start] == 'the' else start + 1
+    phrase = read_noun_phrase(words, begin)
+    if phrase is None or longest_match(_TAIL, words, phrase.end) is None:
+        return None
+    if any(word in _TRIMMED or word in LABEL_WORDS for word in phrase.words):
+        return None
+    name = category(NounPhrase(without_ranks(phrase).words, phrase.end, True, False))
+    return None if name is None else Deletion(name)
+
+
+_TRIMMED = frozenset(
+    'background foreground shadow shadows reflection reflections rest surplus excess extra pixels '
+    'surroundings hole holes gap gaps overlap road street ground sky floor grass pavement sidewalk '
+    'part parts'.split()
+)
+"""What is cut from a mask rather than deleted."""
+
+
+def _said(words: Sequence[str]) -> Deletion | None:
+    """Return a deletion where words say that the segment is none, or that there is no such thing."""
+    if longest_match(_SAYINGS, words) is not None:
+        return None if _speaks_of_a_name(words) else Deletion()
+    end = longest_match(_NO_SUCH, words)
+    if end is None:
+        return None
+    phrase = read_noun_phrase(words, end)
+    if phrase is None or longest_match(_NOWHERE, words, phrase.end) is None:
+        return None
+    if any(word in MASK_NOUNS or word in LABEL_WORDS for word in phrase.words):
+        return None
+    name = category(NounPhrase(phrase.words, phrase.end, True, False))
+    return None if name is None else Deletion(name)
+
+
+def _speaks_of_a_name(words: Sequence[str]) -> bool:
+    return any(word in LABEL_NOUNS for word in words)

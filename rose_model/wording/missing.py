@@ -1,0 +1,175 @@
+"""Sentences about what has no segment yet: "you missed the dog", "add the mask of the dog"."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rose_model.wording.clauses import Clause
+from rose_model.wording.noun_phrases import (
+    NounPhrase,
+    category,
+    read_noun_phrase,
+    without_ranks,
+)
+from rose_model.wording.patterns import compiled, longest_match, found_anywhere
+from rose_model.wording.statements import peeled
+from rose_model.wording.words import (
+    ARTICLES,
+    DETERMINERS,
+    LABEL_NOUNS,
+    MASK_NOUNS,
+    MASS_NOUNS,
+    NO_CATEGORY,
+    PARTS,
+)
+
+_BEFORE = compiled("""
+    you|we|it|they have|also|still|just|totally|completely|again|again* @miss out?
+    @miss
+    you|it have|has|did|do|does|also|still|even* not also|even|see|yet* see|segment|find|detect|mark|segmented|detected|found|marked|get|notice|seen|recognize|recognise|spot
+    you|it left out
+    there is|are|was|were @adverb* one|also|still|yet* more|another|other|further|additional?
+    here is|are @adverb* one? more|another?
+    where is|are
+    what|how about
+    also|now|then|additionally|and* mask|segment|annotate|outline|find|detect|mark|add also|too|now|me*
+    add|create|draw|make|need|want|give|generate|produce|missing|provide|show|have me|us|also? a|the|another|one|new|separate|own? more? mask|masks|segment|segmentation|outline|instance|detection|object|region for|of|on|around|over
+    there is|was no|not a|any|yet? mask|masks|segment|segmentation|outline|detection for|of|on|around|over
+    no mask|masks|segment|segmentation|outline|detection for|of|on|around|over
+    the? result|results|segmentation|picture|image|output|list|prediction|frame lacks|misses|omits|lack|lacking|missing
+    i|we miss|lack
+    i|we can|do not see|find a|the|any? mask|masks|segment for|of|on
+    i|we want|need|see also|have? segmented?
+    i|we am|are missing
+    do|please not forget
+    not forget|miss|ignore|skip
+    forgetting|missing|lacking|missed
+""")
+"""What stands before the thing that was missed."""
+_BEHIND = compiled("""
+    is|are|was|were @adverb* missing|overlooked|forgotten|missed|unsegmented|ignored|lacking|skipped|undetected|unmarked|absent $
+    is|are|was|were @adverb* missing|overlooked|forgotten|missed|ignored|skipped|undetected in|from|on|by|here|too|again|yet|left|and
+    is|are|was|were @adverb* left out
+    has|have|had|is|are|was|were @adverb* not @adverb* yet? been|being? yet? @segmented
+    has|have|is|are|was|were been|being? @miss
+    has|have no mask|segment|segmentation|outline|detection
+    does|do not have a|any mask|segment|segmentation|outline
+    has|have been? not|never been? @segmented
+    still|also needs|lacks a|its|to mask|segment|be
+    needs a|its|to mask|segment|be segmented|masked
+    should|must|needs also|to|be* segmented|masked|detected too|also|as $
+    should|must also be segmented|masked|detected|added|included
+    not segmented|detected|found|marked $
+    missing $
+""")
+"""What stands behind the thing that was missed."""
+_UNNAMED = compiled("""
+    segment|annotate|mask|mark|add|outline the|a? target|marked|clicked|indicated|selected|missing|new|missed|another? region|object|thing|one|target|instance|area|item
+    segment|annotate|mask|mark|add|outline it|this|that|something|them|these|those one|object|thing|region|too|also|as|well|ones|area?* $
+    segment|annotate|mask|mark|add|outline this|that|these|those one|object|thing|region|area|ones
+    add what is|you ...
+    also segment|annotate|mask|mark|add
+    you|we|it have|also|still|just* @miss
+    there is|are @adverb* something|one|another|someone|somebody|a|an|more|object|thing
+    an|a|one|another|some|this|the|that|it object|thing|one|something|objects|things? is|are|was @adverb* missing|overlooked|forgotten $
+    something is missing $
+    has|have not been segmented
+""")
+"""What says that something was missed, and not what."""
+_AGAIN = compiled("""
+    again|anew|afresh|better|precisely|accurately|properly|correctly|tightly|carefully|cleanly|exactly
+    more|less accurately|precisely|carefully|tightly|closely|exactly|accurate|precise
+    one|once more
+""")
+_ALL = frozenset('image everything all every picture scene photo each whole regions frame'.split())
+_NO_THINGS = (
+    NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS | frozenset({'wheels-of', 'need', 'detail'})
+) - {'first', 'second', 'third', 'last'}
+_ADDED_TO = compiled("""
+    to the|this|its|your mask|segment|segmentation|outline|object|selection|region
+    to it|this|that
+    in|inside|within|into the|this|your mask|segment|outline|segmentation|selection
+    of the|this|it|that
+""")
+
+
+@dataclass(frozen=True)
+class Missed:
+    """Something that has no segment: its category and how it is spoken of, where they are said."""
+
+    label: str | None = None
+    subject: str | None = None
+
+
+def missed(clauses: Sequence[Clause], index: int) -> Missed | None:
+    """Return what a clause says was missed, or ``None`` where it says no such thing.
+
+    Args:
+        clauses: All clauses: the category may follow as an apposition, as in the paper's
+            "segment the target region, a red car".
+        index: The clause that is read.
+    """
+    words = peeled(clauses[index])[0]
+    if not words or found_anywhere(_AGAIN, words):
+        return None
+    found = _named_behind(words) or _named_before(words)
+    if found is not None:
+        return found
+    if longest_match(_UNNAMED, words) is None or _is_about_the_mask(words):
+        return None
+    return _apposition(clauses, index) or Missed()
+
+
+def _is_about_the_mask(words: Sequence[str]) -> bool:
+    return any(
+        word in MASK_NOUNS or word in LABEL_NOUNS or word in PARTS or word in _ALL
+        for word in words
+        if word not in {'result', 'results'}
+    )
+
+
+def _named_behind(words: Sequence[str]) -> Missed | None:
+    end = longest_match(_BEFORE, words)
+    return None if end is None else _thing(words, end)
+
+
+def _named_before(words: Sequence[str]) -> Missed | None:
+    phrase = read_noun_phrase(words, 1 if words[0] in DETERMINERS - ARTICLES else 0)
+    if phrase is None:
+        return None
+    position = phrase.end
+    while position < len(words) and longest_match(_BEHIND, words, position) is None:
+        position += 1
+    behind_place = position < len(words) and (phrase.determined or position == phrase.end)
+    return _missed(phrase, words, position) if behind_place else None
+
+
+def _thing(words: Sequence[str], start: int) -> Missed | None:
+    phrase = read_noun_phrase(words, start)
+    if phrase is None or longest_match(_ADDED_TO, words, phrase.end) is not None:
+        return None
+    return _missed(phrase, words, phrase.end)
+
+
+def _missed(phrase: NounPhrase, words: Sequence[str], end: int) -> Missed | None:
+    if any(word in _NO_THINGS for word in phrase.words[-1:]) or _ALL & set(phrase.words):
+        return None
+    bare = without_ranks(phrase)
+    closed = NounPhrase(bare.words, bare.end, _is_determined(phrase, words), False)
+    label = category(closed)
+    return Missed(label, phrase.text) if label is not None else None
+
+
+def _is_determined(phrase: NounPhrase, words: Sequence[str]) -> bool:
+    return phrase.determined or phrase.words[-1] in MASS_NOUNS or phrase.words[-1].endswith('s')
+
+
+def _apposition(clauses: Sequence[Clause], index: int) -> Missed | None:
+    if index + 1 == len(clauses) or clauses[index].after != ',':
+        return None
+    words = clauses[index + 1].words
+    if words[0] not in ARTICLES:
+        return None
+    phrase = read_noun_phrase(words, 0)
+    return None if phrase is None else _missed(phrase, words, phrase.end)

@@ -1,0 +1,195 @@
+"""Sentences that state a category: "this is a bus", "rename it to van", "label: tram"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from rose_model.wording.clauses import QUOTE, Clause
+from rose_model.wording.noun_phrases import (
+    NounPhrase,
+    category,
+    is_plural,
+    known_category,
+    read_noun_phrase,
+)
+from rose_model.wording.patterns import compiled, longest_match
+from rose_model.wording.statements import Statement, peeled, read_statement
+from rose_model.wording.words import ARTICLES, LABEL_WORDS, MASK_NOUNS, PLURALS
+
+_NAMING = compiled("""
+    call|name it|this|that|them|these|those one|object|thing|segment|region|detection|area? as|by?
+    we|people|i|they|everybody call it|this|that|them|these|those
+    call|name the|its object|thing|segment|region|detection
+    label|tag|mark|classify|reclassify|relabel|re-label|retag|categorize|categorise it|this|that|them|these|those one|object|thing|segment|region|detection? as|to
+    label|tag it|this|that one|object|thing|segment|region|detection?
+    label|tag|mark|classify|reclassify|relabel|re-label|retag|categorize|categorise the object|thing|segment|region|detection|one? as|to
+    label|tag|mark|classify|reclassify|relabel|re-label|retag|rename|categorize|categorise as|to
+    rename|relabel|re-label|reclassify|retag it|this|that|them|these|those|the|its ... to|as|into
+    change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label ... to|as|into|with
+    change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label by|=
+    use|apply|take|assign|write|want|need|choose|prefer the|a|as? @label
+    give|assign it|this|that|them one|object|thing|segment|region? the|a @label of?
+    @this one|object|thing|segment|region? should|must have|get|carry|bear the|a @label of?
+    @this one|object|thing|segment|region? deserves|needs|gets the @label of?
+    should|must|shall be|have been? be|been? @named as|to?
+    needs|has|ought to be @named as|to?
+    @this one|object|thing|segment|region? ... should|must|shall be|have been? be|been? @named as|to?
+    @this one|object|thing|segment|region? ... needs|has|ought|need|have to be @named as|to?
+    the object|thing|segment|region|detection|one ... should|must be @named as|to?
+    it|this|that|which|object|segment? should|must read|say|state
+    the|its|this|your? @label of|for? ... should|must|shall @adverb* be|read|say
+    the|its|this|your? @label of|for? ... needs|has|ought to be|read|say
+    the|a? @right @label|word|term ... is|are|was|would|should @adverb* be?
+    @this one? is @adverb* what we|i|people|they call
+""")
+"""What stands before a name, with an article or without."""
+_NAMING_SURELY = compiled("""
+    @this one|object|thing|segment|region? should|must|shall @adverb* be|have been?
+    @this one|object|thing|segment|region? needs|has|ought|need|have to be
+    the object|thing|segment|region|detection|one ... should|must @adverb* be
+    should|must|shall @adverb* be|have been?
+    needs|has|ought to be
+    make|turn it|this|that|them one|object|thing|segment|region? into?
+    change|switch|correct|update|convert it|this|that|them one|object|thing|segment|region? ... to|into
+    change|switch|correct|replace|rename from ... to|with|by
+""")
+"""What stands before a name that has an article or quotation marks, or is a common noun."""
+_LABEL_ALONE = compiled("""
+    the|its|new|correct|right|true|proper|actual|real|my? new|correct|right|true|proper|actual|real? @label $
+    new|correct|right|true|proper|actual|real? @label name $
+    the|its? @label of|for this|it|that object|segment|thing|one? $
+    @label is|should|must|to be? $
+    @right @label|word $
+    should|must read|say|be $
+""")
+"""The name follows behind a colon."""
+_NAME_FIRST = compiled("""
+    is|would|should be? @adverb* the|a? @right @label|word|term
+""")
+_COLONS = frozenset(':=–—-')
+
+_Check = Callable[[NounPhrase | None], str | None]
+
+
+def stated_category(clauses: Sequence[Clause], index: int) -> str | None:
+    """Return the category that a clause states outright, lower case, or ``None``.
+
+    Args:
+        clauses: All clauses of the sentence: a name may stand behind a colon, or behind "but".
+        index: The clause that is read.
+    """
+    clause = clauses[index]
+    if clause.after in {'?', '/'} and not peeled(clause)[1]:
+        return None
+    words = peeled(clause)[0]
+    if not words:
+        return None
+    return (
+        _by_pattern(clauses, index, words)
+        or _by_statement(words)
+        or _by_contrast(clauses, index, words)
+        or _name_first(words)
+    )
+
+
+def _by_pattern(
+    clauses: Sequence[Clause], index: int, words: Sequence[str]
+) -> str | None:
+    following = clauses[index + 1] if index + 1 < len(clauses) else None
+    if following is not None and clauses[index].after in _COLONS:
+        behind = following.words
+        alone = longest_match(_LABEL_ALONE, words) is not None
+        if alone or _ends_naming(words):
+            return _whole(behind, category)
+    end = longest_match(_NAMING, words)
+    if end is not None and end < len(words):
+        return _speakable(words, end, category)
+    end = longest_match(_NAMING_SURELY, words)
+    if end is None or MASK_NOUNS & set(words[:end]):
+        return None
+    return _speakable(words, end, _sure_category)
+
+
+def _ends_naming(words: Sequence[str]) -> bool:
+    return longest_match(_NAMING, words) == len(words)
+
+
+def _by_statement(words: Sequence[str]) -> str | None:
+    statement = read_statement(words)
+    if statement is None or statement.negated or statement.start >= len(words):
+        return None
+    phrase = read_noun_phrase(words, statement.start)
+    if phrase is None or _speaks_of_the_mask(words, phrase.end):
+        return None
+    return _stated(words, statement, phrase)
+
+
+def _stated(words: Sequence[str], statement: Statement, phrase: NounPhrase) -> str | None:
+    article = words[statement.start]
+    if article in ARTICLES or article == QUOTE:
+        # "The car is the problem" names nothing, "this is the car" does.
+        surely = statement.pronoun or article != 'the'
+        asks = words[0] in {'is', 'are', 'was', 'were'} and article == 'the'
+        return category(phrase) if surely and not asks else None
+    if words[statement.start - 1] in {'are', 'were'} and is_plural(phrase):
+        return category(phrase)
+    if phrase.words[-1] in PLURALS:
+        return category(phrase)
+    return known_category(phrase) if statement.pronoun else None
+
+
+def _by_contrast(clauses: Sequence[Clause], index: int, words: Sequence[str]) -> str | None:
+    """Read "not a car but a truck", "not a car, a truck" and "a truck, not a car"."""
+    before = peeled(clauses[index - 1])[0] if index else ()
+    behind = peeled(clauses[index + 1])[0] if index + 1 < len(clauses) else ()
+    denied = bool(_denied(before) or _denied(behind))
+    if not denied:
+        return None
+    certain = clauses[index].before == 'but' and _denied(before)
+    return _whole(words, category if certain else _sure_category)
+
+
+def _denied(words: Sequence[str]) -> str | None:
+    """Return the category that a clause says it is not, or ``None``."""
+    statement = read_statement(words)
+    start = None
+    if statement is not None and statement.negated:
+        start = statement.start
+    elif words and words[0] in {'not', 'no'}:
+        start = 1
+    return None if start is None else _sure_category(read_noun_phrase(words, start))
+
+
+def _name_first(words: Sequence[str]) -> str | None:
+    """Read "golf cart is the right name"."""
+    phrase = read_noun_phrase(words, 0)
+    if phrase is None or longest_match(_NAME_FIRST, words, phrase.end) is None:
+        return None
+    closed = NounPhrase(phrase.words, phrase.end, phrase.determined, False)
+    return category(closed)
+
+
+def _whole(words: Sequence[str], check: _Check) -> str | None:
+    """Return the category of a clause that is a noun phrase and perhaps a place."""
+    phrase = read_noun_phrase(words, 0)
+    if phrase is None or LABEL_WORDS & set(words) or _speaks_of_the_mask(words, phrase.end):
+        return None
+    return check(phrase)
+
+
+def _speakable(words: Sequence[str], start: int, check: _Check) -> str | None:
+    phrase = read_noun_phrase(words, start)
+    if phrase is None or _speaks_of_the_mask(words, phrase.end):
+        return None
+    return check(phrase)
+
+
+def _sure_category(phrase: NounPhrase | None) -> str | None:
+    if phrase is None:
+        return None
+    return category(phrase) if phrase.determined else known_category(phrase)
+
+
+def _speaks_of_the_mask(words: Sequence[str], start: int) -> bool:
+    """Return whether what follows a noun phrase shows that it is a part of a mask."""
+    return any(word in MASK_NOUNS or word in LABEL_WORDS for word in words[start:])

@@ -1,0 +1,91 @@
+"""Patterns over words, matched from left to right without going back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from rose_model.wording.words import GROUPS
+
+MAX_GAP = 7
+"""Words that ``...`` passes over at most."""
+
+
+@dataclass(frozen=True)
+class _Element:
+    words: frozenset[str]
+    optional: bool = False
+    repeated: bool = False
+    gap: bool = False
+    end: bool = False
+
+
+class Pattern:
+    """A row of words, such as ``'this|it @is @adverb* a|an'``.
+
+    ``|`` separates words of which one stands there, ``@`` names a group of words, ``?`` follows
+    what may be left out, ``*`` what may stand any number of times.  ``...`` passes over a few words
+    up to the first that the next element allows; ``$`` is the end of the clause.
+
+    What may be left out is taken where it stands: a match never goes back, so that its time is
+    linear in the length of the pattern.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._elements = tuple(_element(part) for part in text.split())
+
+    def match(self, words: Sequence[str], start: int = 0) -> int | None:
+        """Return the index behind the match that begins at ``start``, or ``None``."""
+        position, passes = start, 0
+        for element in self._elements:
+            if element.gap:
+                passes = MAX_GAP
+                continue
+            if element.end:
+                if position != len(words):
+                    return None
+                continue
+            position = _passed(element, words, position, passes)
+            passes = 0
+            if position < len(words) and words[position] in element.words:
+                position += 1
+                while element.repeated and position < len(words) and words[position] in element.words:
+                    position += 1
+            elif not element.optional:
+                return None
+        return position
+
+
+def compiled(lines: str) -> tuple[Pattern, ...]:
+    """Return the patterns of a text that has one a line."""
+    return tuple(Pattern(line) for line in lines.strip().splitlines() if line.strip())
+
+
+def longest_match(patterns: Iterable[Pattern], words: Sequence[str], start: int = 0) -> int | None:
+    """Return the index behind the longest match at ``start`` of any pattern, or ``None``."""
+    ends = (pattern.match(words, start) for pattern in patterns)
+    return max((end for end in ends if end is not None), default=None)
+
+
+def found_anywhere(patterns: Sequence[Pattern], words: Sequence[str]) -> bool:
+    """Return whether one of the patterns matches at any word."""
+    return any(longest_match(patterns, words, start) is not None for start in range(len(words)))
+
+
+def _passed(element: _Element, words: Sequence[str], position: int, passes: int) -> int:
+    for index in range(position, min(position + passes + 1, len(words))):
+        if words[index] in element.words:
+            return index
+    return position
+
+
+def _element(text: str) -> _Element:
+    if text == '...':
+        return _Element(frozenset(), gap=True)
+    if text == '$':
+        return _Element(frozenset(), end=True)
+    optional, repeated = text.endswith(('?', '*')), text.endswith('*')
+    words: set[str] = set()
+    for part in text.rstrip('?*').split('|'):
+        words |= GROUPS[part[1:]] if part.startswith('@') else {part}
+    return _Element(frozenset(words), optional, repeated)
