@@ -49,9 +49,7 @@ class ImageRatio:
         if wholes.sum() == 0:
             return Figure(math.nan, math.nan, math.nan, self._count)
         weights = resample_weights(len(wholes))
-        drawn_parts, drawn_wholes = weights @ parts, weights @ wholes
-        drawn = np.full(len(weights), math.nan)
-        np.divide(drawn_parts, drawn_wholes, out=drawn, where=drawn_wholes > 0)
+        drawn = (weights @ parts) / (weights @ wholes)
         value = float(parts.sum() / wholes.sum())
         return Figure(value, *percentile_interval(drawn), self._count)
 

@@ -46,7 +46,12 @@ def conditions_record(config: RoseConfig, wall_time_s: float) -> dict[str, objec
             'match_iou': MATCH_IOU,
             'large_patches': LARGE_PATCHES,
         },
-        'bootstrap': {'resamples': RESAMPLES, 'confidence': CONFIDENCE, 'over': 'images'},
+        'bootstrap': {
+            'resamples': RESAMPLES,
+            'confidence': CONFIDENCE,
+            'over': 'images',
+            'weights': 'Dirichlet',
+        },
         'wall_time_s': round(wall_time_s, 1),
         'peak_rss_mib': round(peak_kib / 1024, 1),
         'threads': torch.get_num_threads(),

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
-from rose_model.evaluation.bootstrap import percentile_interval, resample_weights
+from rose_model.evaluation.bootstrap import interval_of_mean, resample_weights
 from rose_model.evaluation.figures import Figure
 
 _RECALLS = np.linspace(0, 1, 101)
+_ROUNDING = 1e-9
+"""Sums of weights that are no whole numbers differ in their last digits: a recall of 1 stays 1."""
 _ROWS_AT_ONCE = 100
 """Resamples that are worked on together: arrays stay at a few MB."""
 
@@ -30,6 +32,10 @@ class DetectionTable:
     right: NDArray[np.bool_]
     wrong: NDArray[np.bool_]
     truths: NDArray[np.int64]
+
+
+_Measured = Callable[[DetectionTable, NDArray[np.float64]], NDArray[np.float64]]
+"""A figure of one name, ``[R]``, by the weights of the images, ``[R, images]``."""
 
 
 def detection_tables(evaluator: COCOeval) -> list[DetectionTable]:
@@ -66,39 +72,37 @@ def average_precision(
     table: DetectionTable, row: int, weights: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """COCO's precision at 101 recalls, float64 ``[R]``, where image i counts ``weights[r, i]``
-    times; NaN where a resample has no thing of the name.
+    times; some image with a thing of the name counts in each.
     """
     drawn = weights[:, table.image]
     right = np.cumsum(drawn * table.right[row], axis=1)
     wrong = np.cumsum(drawn * table.wrong[row], axis=1)
-    total = weights @ table.truths
-    recall = right / np.maximum(1, total)[:, None]
+    recall = right / (weights @ table.truths)[:, None]
     precision = right / np.maximum(np.spacing(1), right + wrong)
     best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    reached = np.searchsorted(_RECALLS, recall, side='right')
+    reached = np.searchsorted(_RECALLS, recall + _ROUNDING, side='right')
     steps = np.diff(reached, axis=1, prepend=0)
-    return np.where(total > 0, (best * steps).sum(axis=1) / len(_RECALLS), np.nan)
+    area: NDArray[np.float64] = (best * steps).sum(axis=1) / len(_RECALLS)
+    return area
 
 
-def drawn_precision(table: DetectionTable, rows: range) -> NDArray[np.float64]:
-    """Mean of the average precision over IoU thresholds in each resample, ``[R]``."""
-    weights = resample_weights(len(table.truths))
+def mean_precision(
+    table: DetectionTable, rows: range, weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean of the average precision over IoU thresholds, ``[R]``, by ``weights[R, images]``."""
     parts = np.array_split(weights, max(1, len(weights) // _ROWS_AT_ONCE))
-    drawn: NDArray[np.float64] = np.concatenate(
+    mean: NDArray[np.float64] = np.concatenate(
         [np.mean([average_precision(table, row, part) for row in rows], axis=0) for part in parts]
     )
-    return drawn
+    return mean
 
 
-def drawn_recall(table: DetectionTable) -> NDArray[np.float64]:
-    """Mean of the recall over IoU thresholds in each resample, ``[R]``."""
-    weights = resample_weights(len(table.truths))
+def mean_recall(table: DetectionTable, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean of the recall over IoU thresholds, ``[R]``, by ``weights[R, images]``."""
     hits = np.zeros(len(table.truths))
     np.add.at(hits, table.image, table.right.mean(axis=0))
-    total = weights @ table.truths
-    drawn = np.full(len(weights), np.nan)
-    np.divide(weights @ hits, total, out=drawn, where=total > 0)
-    return drawn
+    recall: NDArray[np.float64] = (weights @ hits) / (weights @ table.truths)
+    return recall
 
 
 def precision_figure(
@@ -107,13 +111,13 @@ def precision_figure(
     """Mean of the precision over recalls, IoU thresholds and names that occur, for all areas."""
     rows = range(len(evaluator.params.iouThrs))[thresholds]
     precision = evaluator.eval['precision'][thresholds, :, :, 0, -1]
-    return _figure(precision, [drawn_precision(table, rows) for table in tables], tables)
+    return _figure(precision, tables, lambda table, weights: mean_precision(table, rows, weights))
 
 
 def recall_figure(evaluator: COCOeval, tables: Sequence[DetectionTable]) -> Figure:
     """Mean of the highest recall over IoU thresholds and names that occur, for all areas."""
     recall = evaluator.eval['recall'][:, :, 0, -1]
-    return _figure(recall, [drawn_recall(table) for table in tables], tables)
+    return _figure(recall, tables, mean_recall)
 
 
 def mean_of_present(values: NDArray[np.float64]) -> float:
@@ -123,16 +127,16 @@ def mean_of_present(values: NDArray[np.float64]) -> float:
 
 
 def _figure(
-    values: NDArray[np.float64],
-    drawn: Sequence[NDArray[np.float64]],
-    tables: Sequence[DetectionTable],
+    values: NDArray[np.float64], tables: Sequence[DetectionTable], measured: _Measured
 ) -> Figure:
+    """COCO's own mean of ``values``; its interval by what is measured of each name."""
+    if not tables:
+        return Figure(mean_of_present(values), math.nan, math.nan, 0)
+    weights = resample_weights(len(tables[0].truths))
+    once = np.ones_like(weights[:1])
+    of_names = np.concatenate([measured(table, once) for table in tables])
+    drawn = np.stack([measured(table, weights) for table in tables], axis=1)
+    images = np.array([np.count_nonzero(table.truths) for table in tables])
     things = int(sum(table.truths.sum() for table in tables))
-    value = mean_of_present(values)
-    if not things:
-        return Figure(value, math.nan, math.nan, 0)
-    resampled = np.stack(drawn)
-    counted = np.isfinite(resampled)
-    sums = np.where(counted, resampled, 0).sum(axis=0)
-    means = sums / np.maximum(1, counted.sum(axis=0))
-    return Figure(value, *percentile_interval(means), things)
+    interval = interval_of_mean(of_names, drawn, images)
+    return Figure(mean_of_present(values), *interval, things)

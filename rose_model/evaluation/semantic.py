@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_model.evaluation.bootstrap import percentile_interval, resample_weights
+from rose_model.evaluation.bootstrap import interval_of_mean, resample_weights
 from rose_model.evaluation.figures import Figure, Figures
 from rose_model.evaluation.frames import Frame
 from rose_model.nouns import noun_among
@@ -93,13 +93,15 @@ class Confusion:
     def mean_iou(self) -> Figure:
         """Mean over the classes that occur in the ground truth, and the images it rests on."""
         values = self.iou()
-        if np.isnan(values).all():
+        occurs = np.isfinite(values)
+        if not occurs.any():
             return Figure(math.nan, math.nan, math.nan, len(self._sums))
         weights = resample_weights(len(self._sums))
         flat = np.reshape(self._sums, (len(self._sums), -1)).astype(np.float64)
         drawn = _class_iou((weights @ flat).reshape(-1, 3, self._classes))
-        means = _mean_of_known(drawn)
-        return Figure(float(np.nanmean(values)), *percentile_interval(means), len(self._sums))
+        images = np.count_nonzero([sums[2] > 0 for sums in self._sums], axis=0)
+        interval = interval_of_mean(values[occurs], drawn[:, occurs], images[occurs])
+        return Figure(float(values[occurs].mean()), *interval, len(self._sums))
 
 
 def _class_iou(sums: NDArray[Any]) -> NDArray[np.float64]:
@@ -110,15 +112,6 @@ def _class_iou(sums: NDArray[Any]) -> NDArray[np.float64]:
     iou = np.full(right.shape, np.nan)
     np.divide(right, true + predicted - right, out=iou, where=true > 0)
     return iou
-
-
-def _mean_of_known(iou: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Mean over classes ``[R]`` of IoU ``[R, C]``, NaN where none is known."""
-    known = np.isfinite(iou)
-    count = known.sum(axis=1)
-    mean = np.full(len(iou), np.nan)
-    np.divide(np.where(known, iou, 0).sum(axis=1), count, out=mean, where=count > 0)
-    return mean
 
 
 class StuffIou:

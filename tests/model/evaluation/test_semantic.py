@@ -47,7 +47,8 @@ def test_the_matrix_is_one_over_all_images() -> None:
     confusion.add(np.full((3, 4), -1), np.zeros((3, 4), np.uint8))
     figure = confusion.mean_iou()
     assert figure.value == 0.25
-    assert (figure.low, figure.high, figure.count) == (0, 1, 2)
+    assert figure.low < 0.05 < 0.85 < figure.high
+    assert figure.count == 2
 
 
 def test_nothing_labelled_has_no_figure() -> None:
