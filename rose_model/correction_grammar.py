@@ -11,12 +11,11 @@ over the words of a clause without going back.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from rose_model.wording.clauses import Clause, split_clauses
 from rose_model.wording.complaints import complaint
 from rose_model.wording.deletion import deletion, keeps
-from rose_model.wording.masks import mask_intent, praises, speaks_of_a_mask
+from rose_model.wording.masks import mask_intent, praises
 from rose_model.wording.missing import missed
 from rose_model.wording.naming import stated_category
 from rose_model.wording.noun_phrases import subject_of

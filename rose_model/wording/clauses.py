@@ -7,7 +7,14 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rose_model.wording.words import ADVERBS, CLAUSE_STARTERS, COPULAS, REPORTING, THIS
+from rose_model.wording.words import (
+    ADVERBS,
+    CLAUSE_STARTERS,
+    COPULAS,
+    GENERIC,
+    REPORTING,
+    THIS,
+)
 
 QUOTE = '"'
 """How every quotation mark is written among the words."""
@@ -60,10 +67,13 @@ _ENDINGS = (
     ("'m", 'am'),
     ("'d", 'would'),
 )
-_BEFORE_IS = THIS | frozenset('there here what who where he she one everything nothing'.split())
+_BEFORE_IS = THIS | frozenset(['there', 'here', 'what', 'who', 'where', 'he', 'she', 'one', 'everything', 'nothing'])
 _BEHIND_IS = frozenset({'a', 'an', 'the', 'not'}) | ADVERBS
 _SPEAKERS = frozenset({'i', "i'm"})
-_VERBS_OF_A_CLAUSE = COPULAS | frozenset('should must shall has needs ought does can will'.split())
+_VERBS_OF_A_SPEAKER = frozenset(
+    ['think', 'believe', 'guess', 'would', 'am', 'want', 'need', 'mean', 'say', 'said', 'do', 'can', 'suppose', 'reckon']
+)
+_VERBS_OF_A_CLAUSE = COPULAS | frozenset(['should', 'must', 'shall', 'has', 'needs', 'ought', 'does', 'can', 'will'])
 
 
 @dataclass(frozen=True)
@@ -186,8 +196,9 @@ def _begins(words: list[str], index: int, begin: int) -> bool:
         return False
     word, following, previous = words[index], words[index + 1], words[index - 1]
     if word in _SPEAKERS:
-        return previous not in REPORTING
-    says_so = word in THIS or word == 'there'
+        return previous not in REPORTING and following in _VERBS_OF_A_SPEAKER
+    points = word == 'there' and (previous in THIS or previous in GENERIC)
+    says_so = (word in THIS or word == 'there') and not points
     return says_so and following in _VERBS_OF_A_CLAUSE and previous not in REPORTING
 
 

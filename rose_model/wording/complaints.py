@@ -12,7 +12,7 @@ from rose_model.wording.noun_phrases import (
     read_noun_phrase,
     subject_of,
 )
-from rose_model.wording.patterns import compiled, longest_match, found_anywhere
+from rose_model.wording.patterns import compiled, found_anywhere, longest_match
 from rose_model.wording.statements import peeled, read_statement
 from rose_model.wording.words import LABEL_WORDS
 

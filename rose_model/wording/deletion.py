@@ -7,15 +7,17 @@ from dataclasses import dataclass
 
 from rose_model.wording.clauses import Clause
 from rose_model.wording.noun_phrases import NounPhrase, category, read_noun_phrase, without_ranks
-from rose_model.wording.patterns import compiled, longest_match, found_anywhere
+from rose_model.wording.patterns import compiled, found_anywhere, longest_match
 from rose_model.wording.statements import peeled
 from rose_model.wording.words import LABEL_NOUNS, LABEL_WORDS, MASK_NOUNS
 
 _VERBS = compiled("""
     @delete
     get rid of
+    get
     throw|take|chuck away|out
     clear|throw|take
+    cancel|reject|suppress|hide|ignore|clear the|this|that|its segment|detection|object|instance|region|one|annotation|entry
 """)
 _SEGMENT = compiled("""
     it|this|that|them|these|those
@@ -28,6 +30,7 @@ _SEGMENT = compiled("""
 _TAIL = compiled("""
     $
     away|out|off|up? @adverb* $
+    away|out|off of? here|there|sight $
     completely|entirely|altogether|again|today|thanks|immediately|whole|fully|permanently|forever|soon|right|quickly|asap $
     for me|us|good $
     at once $
@@ -69,10 +72,16 @@ _SAYINGS = compiled("""
     no such ...
     @this one|object|segment|thing|region|detection? is @adverb* not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|objects|anything|something|instance|detection at? all? here|there? $
     @this one|object|segment|thing|region|detection? is @adverb* not|no @adverb* real|existing|existent $
-    @this one|object|segment|thing|region|detection? is @adverb* not @adverb* here|there at? all? $
+    @this one|object|segment|thing|region|detection? is @adverb* not @adverb* here|there at? all|anymore? $
+    @this one|object|segment|thing|region|detection? is @adverb* not @adverb* here|there? in|on the? reality|life|real|image|picture|photo|frame|scene
+    i|we see|find nothing at? all? here|there? $
+    see|find nothing at? all? here|there? $
+    i|we can|do not see|find anything|any an? thing|object? at? all? here|there $
+    i|we can|do not see|find anything|any an? thing|object? in|at|on the|this|that @picture
+    there is @adverb* but? air|noise|void|emptiness
     @this one|object|segment|thing|region|detection? is @adverb* not in|on the|this|that @picture
     not real $
-    is? @adverb* not an|a real|actual|valid object|thing|detection
+    is? @adverb* not an|a real|actual|valid object|thing|detection at? all? $
     @this one|object|segment|thing|region|detection? ... does|do|did not @adverb* even? exist
     does|do not @adverb* even? exist
     @this one|object|segment|thing|region|detection? never existed
@@ -124,6 +133,13 @@ _KEEPING = compiled("""
     undo|revert|cancel|restore the|this|that|my|your? last? deletion|removal
 """)
 """What says that a segment stays."""
+_STRONG = frozenset({'delete', 'remove', 'erase', 'discard', 'eliminate', 'del', 'rm', 'purge'})
+"""Verbs that delete without an object."""
+_WITH_PARTICLE = frozenset({'get', 'take', 'throw', 'chuck', 'clear'})
+_OFF = frozenset({'away', 'out', 'off'})
+_NAMED_OBJECTS = frozenset(
+    {'segment', 'detection', 'object', 'instance', 'region', 'one', 'annotation', 'entry'}
+)
 
 
 @dataclass(frozen=True)
@@ -154,23 +170,21 @@ def deletion(clause: Clause) -> Deletion | None:
 
 
 def _of_a_verb(words: Sequence[str], end: int) -> Deletion | None:
+    if words[end - 1] in _NAMED_OBJECTS:
+        return Deletion() if longest_match(_TAIL, words, end) is not None else None
     if end == len(words):
-        strong = words[0] not in {'take', 'throw', 'clear', 'kill', 'trash', 'bin', 'wipe', 'drop'}
-        return Deletion() if strong else None
-    if words[0] in {'get', 'throw', 'take', 'chuck', 'clear'} and end == 1 and words[-1] in _OFF:
-        words = words[:-1]
-    elif words[0] in {'take', 'throw'} and end == 1:
-        return None
+        return Deletion() if words[0] in _STRONG else None
     behind = longest_match(_SEGMENT, words, end)
-    if behind is not None:
-        if words[behind - 1] in {'of', 'for', 'on', 'around'} and behind < len(words):
-            return _of_a_thing(words, behind)
-        return Deletion() if longest_match(_TAIL, words, behind) is not None else None
-    # "Take away the road" trims the mask, "delete the road" may mean the segment of the road.
-    return _of_a_thing(words, end) if words[0] not in {'take', 'throw', 'clear'} else None
-
-
-_OFF = frozenset({'away', 'out', 'off'})
+    if words[0] in _WITH_PARTICLE and end == 1:
+        # "Take it away" deletes, "take it" and "take the road away" do not.
+        gone = behind is not None and behind < len(words) and words[behind] in _OFF
+        return Deletion() if gone and longest_match(_TAIL, words, behind) is not None else None
+    if behind is None:
+        # "Take away the road" trims the mask, "delete the road" may mean the segment of the road.
+        return None if words[0] in _WITH_PARTICLE else _of_a_thing(words, end)
+    if words[behind - 1] in {'of', 'for', 'on', 'around'} and behind < len(words):
+        return _of_a_thing(words, behind)
+    return Deletion() if longest_match(_TAIL, words, behind) is not None else None
 
 
 def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
@@ -188,9 +202,7 @@ def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
 
 
 _TRIMMED = frozenset(
-    'background foreground shadow shadows reflection reflections rest surplus excess extra pixels '
-    'surroundings hole holes gap gaps overlap road street ground sky floor grass pavement sidewalk '
-    'part parts'.split()
+    ['background', 'foreground', 'shadow', 'shadows', 'reflection', 'reflections', 'rest', 'surplus', 'excess', 'extra', 'pixels', 'surroundings', 'hole', 'holes', 'gap', 'gaps', 'overlap', 'road', 'street', 'ground', 'sky', 'floor', 'grass', 'pavement', 'sidewalk', 'part', 'parts']
 )
 """What is cut from a mask rather than deleted."""
 

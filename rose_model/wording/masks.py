@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rose_model.wording.clauses import Clause
-from rose_model.wording.patterns import Pattern, compiled, longest_match, found_anywhere
+from rose_model.wording.patterns import Pattern, compiled, found_anywhere, longest_match
 from rose_model.wording.request import Intent
 from rose_model.wording.statements import peeled
 from rose_model.wording.words import MASK_NOUNS, NEGATIONS
@@ -48,6 +48,10 @@ _GROW_SURELY = compiled("""
     too little|few|conservative
     rest of
     the rest $
+    not @adverb* in|inside|within|covered|included|part in|by|of? the|this|your? mask|segment|outline|selection|segmentation
+    outside of? the|this|your mask|segment|outline|selection|segmentation
+    there is|are no ... in|inside the|this|your mask|segment|outline|selection|segmentation
+    missing in|from the|this|your mask|segment|outline|selection|segmentation
     add the? rest|remaining|missing
     @is @adverb* only|just|merely|but|the|a|an|its|left|right|upper|lower|front|back|rear|top|bottom|small|tiny|one|about* half|part|parts|piece|portion|fraction|fragment|section|quarter
     covers|includes|contains|shows|has|got|captures|cover|includes|segmented|marked|masked|found|took|takes|marks only|just|merely|barely|hardly
@@ -64,7 +68,7 @@ _GROW_SURELY = compiled("""
 """)
 """What asks for more pixels wherever it stands."""
 _GROW_PERHAPS = compiled("""
-    @whole
+    the|its|of|this @whole
     all of
     should|must to? @hold
     include|cover|contain|capture
@@ -96,6 +100,7 @@ _SHRINK_SURELY = compiled("""
     should|must not @hold|extend|go|be|reach in|part|over|into|included|include?
     should|must|needs|has|can to? be|get cut|trimmed|cropped|excluded|tightened|reduced|removed
     background|shadow|surroundings is|are|in
+    in|inside|within|part of? the|this|your mask|segment|outline|selection|segmentation
     two|three|several|both|multiple objects|things|cars|people|instances
     less than|of
     merged|glued|fused
@@ -106,7 +111,7 @@ _SHRINK_PERHAPS = compiled("""
     includes|extends|goes|reaches
     extra
     over the
-    cut
+    cut it|the|off|away|out|down|along|back|at|on
 """)
 _MASK = compiled("""
     @mask
@@ -123,7 +128,10 @@ _PRAISE = compiled("""
     good|best|great|nice|perfect|excellent|beautiful mask|masks|segmentation|outline|job|work|result|results|shape|contour|one
     thanks|thank|bravo|congratulations
     well done
+    @this is @adverb* the|a right|correct|proper|good|fitting @label
 """)
+_GROW = (_GROW_SURELY, _GROW_PERHAPS)
+_SHRINK = (_SHRINK_SURELY, _SHRINK_PERHAPS)
 _DENSE = compiled("""
     segment|mask|label|annotate|find|mark|outline|detect all|every|everything|each
     segment|mask|label|annotate|find|mark|outline|detect ... image|picture|photo|scene|frame
@@ -139,8 +147,7 @@ def mask_intent(clause: Clause) -> Intent | None:
     words = peeled(clause)[0]
     if not words or praises(words) or longest_match(_DENSE, words) is not None:
         return None
-    grows = _strength(words, _GROW_FIRST, _GROW_SURELY, _GROW_PERHAPS)
-    shrinks = _strength(words, _SHRINK_FIRST, _SHRINK_SURELY, _SHRINK_PERHAPS)
+    grows, shrinks = _strengths(words)
     if grows != shrinks:
         return Intent.GROW if grows > shrinks else Intent.SHRINK
     return Intent.MASK if grows or found_anywhere(_MASK, words) else None
@@ -156,24 +163,30 @@ def speaks_of_a_mask(words: Sequence[str]) -> bool:
     return any(word in MASK_NOUNS for word in words)
 
 
-def _strength(
-    words: Sequence[str],
-    first: Sequence[Pattern],
-    surely: Sequence[Pattern],
-    perhaps: Sequence[Pattern],
-) -> int:
-    """Return 3 for a request that begins so, 2 for sure words anywhere, 1 for doubtful ones."""
-    if longest_match(first, words) is not None:
-        return 3
-    if _said_plainly(surely, words):
-        return 2
-    return int(_said_plainly(perhaps, words))
+def _strengths(words: Sequence[str]) -> tuple[int, int]:
+    """Return how plainly a clause asks for more, and for fewer pixels.
+
+    3 for a request that begins so, 2 for sure words anywhere, 1 for doubtful ones.
+    """
+    grows = 3 if longest_match(_GROW_FIRST, words) is not None else 0
+    shrinks = 3 if longest_match(_SHRINK_FIRST, words) is not None else 0
+    start = 0
+    while start < len(words):
+        grow, shrink = _plainness(_GROW, words, start), _plainness(_SHRINK, words, start)
+        # "Larger than" is more than "larger": of two readings the longer one holds.
+        if not NEGATIONS & set(words[max(0, start - 2) : start]):
+            grows = max(grows, grow[0] if grow[1] >= shrink[1] else 0)
+            shrinks = max(shrinks, shrink[0] if shrink[1] >= grow[1] else 0)
+        start = max(start + 1, grow[1], shrink[1])
+    return grows, shrinks
 
 
-def _said_plainly(patterns: Sequence[Pattern], words: Sequence[str]) -> bool:
-    """Return whether a pattern matches where no "not" stands in front of it."""
-    for start in range(len(words)):
-        end = longest_match(patterns, words, start)
-        if end is not None and not NEGATIONS & set(words[max(0, start - 2) : start]):
-            return True
-    return False
+def _plainness(
+    patterns: tuple[Sequence[Pattern], Sequence[Pattern]], words: Sequence[str], start: int
+) -> tuple[int, int]:
+    """Return 2, 1 or 0 for sure, doubtful or no words at ``start``, and where they end."""
+    for strength, some in zip((2, 1), patterns, strict=True):
+        end = longest_match(some, words, start)
+        if end is not None:
+            return strength, end
+    return 0, 0

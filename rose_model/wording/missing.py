@@ -12,7 +12,7 @@ from rose_model.wording.noun_phrases import (
     read_noun_phrase,
     without_ranks,
 )
-from rose_model.wording.patterns import compiled, longest_match, found_anywhere
+from rose_model.wording.patterns import compiled, found_anywhere, longest_match
 from rose_model.wording.statements import peeled
 from rose_model.wording.words import (
     ARTICLES,
@@ -29,7 +29,7 @@ _BEFORE = compiled("""
     @miss
     you|it have|has|did|do|does|also|still|even* not also|even|see|yet* see|segment|find|detect|mark|segmented|detected|found|marked|get|notice|seen|recognize|recognise|spot
     you|it left out
-    there is|are|was|were @adverb* one|also|still|yet* more|another|other|further|additional?
+    there is|are|was|were also|still? one|also|still|yet* more|another|other|further|additional?
     here is|are @adverb* one? more|another?
     where is|are
     what|how about
@@ -82,7 +82,7 @@ _AGAIN = compiled("""
     more|less accurately|precisely|carefully|tightly|closely|exactly|accurate|precise
     one|once more
 """)
-_ALL = frozenset('image everything all every picture scene photo each whole regions frame'.split())
+_ALL = frozenset(['image', 'everything', 'all', 'every', 'picture', 'scene', 'photo', 'each', 'whole', 'regions', 'frame'])
 _NO_THINGS = (
     NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS | frozenset({'wheels-of', 'need', 'detail'})
 ) - {'first', 'second', 'third', 'last'}

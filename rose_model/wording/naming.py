@@ -39,6 +39,7 @@ _NAMING = compiled("""
     it|this|that|which|object|segment? should|must read|say|state
     the|its|this|your? @label of|for? ... should|must|shall @adverb* be|read|say
     the|its|this|your? @label of|for? ... needs|has|ought to be|read|say
+    the|its|this|your? @label ... changed|set|corrected|switched|updated|modified|replaced|edited to|into|by|with|as
     the|a? @right @label|word|term ... is|are|was|would|should @adverb* be?
     @this one? is @adverb* what we|i|people|they call
 """)
@@ -49,6 +50,7 @@ _NAMING_SURELY = compiled("""
     the object|thing|segment|region|detection|one ... should|must @adverb* be
     should|must|shall @adverb* be|have been?
     needs|has|ought to be
+    @this one|object|thing|segment|region? ... changed|set|corrected|switched|updated|converted|turned to|into
     make|turn it|this|that|them one|object|thing|segment|region? into?
     change|switch|correct|update|convert it|this|that|them one|object|thing|segment|region? ... to|into
     change|switch|correct|replace|rename from ... to|with|by

@@ -35,10 +35,7 @@ _NO_HEADS = GENERIC | LABEL_NOUNS | MASK_NOUNS | PARTS | NO_CATEGORY
 _NOUNS_WITH_NOUNS = frozenset({'tag', 'area', 'target', 'body', 'box', 'step', 'stuff', 'fit'})
 """They stand for a segment when alone, and name something behind another noun: "price tag"."""
 _RANKS = frozenset(
-    'leftmost rightmost topmost bottommost uppermost largest biggest smallest nearest closest '
-    'farthest furthest tallest other second third first last whole entire complete remaining missing '
-    'left right big small large little two three four five several some many more another few new '
-    'additional'.split()
+    ['leftmost', 'rightmost', 'topmost', 'bottommost', 'uppermost', 'largest', 'biggest', 'smallest', 'nearest', 'closest', 'farthest', 'furthest', 'tallest', 'other', 'second', 'third', 'first', 'last', 'whole', 'entire', 'complete', 'remaining', 'missing', 'left', 'right', 'two', 'three', 'four', 'five', 'several', 'some', 'many', 'more', 'another', 'few', 'additional']
 )
 """What tells things of one category apart."""
 

@@ -17,12 +17,13 @@ from rose_model.wording.words import (
     MASK_NOUNS,
     NEGATIONS,
     OPENERS,
+    STOPS,
     THIS,
 )
 
 _REQUESTS = compiled("""
     can|could|would|will you also|maybe|perhaps|kindly? be? so? kind|able|nice? and|to?
-    can|could|may i ask|get? you|to? to?
+    can|could|may i get|ask|have you to?
     i would|d like|prefer|love|want you? to
     i want|need|wish|ask|beg|request you? to
     i would like|ask you? to
@@ -33,8 +34,11 @@ _REQUESTS = compiled("""
     go ahead and
     feel free to
     make sure that|to
+    would|do you? mind
+    mind|consider
+    how|what about
     try to
-    i would say|suggest|propose|rather? that?
+    i would? say|suggest|propose|recommend|rather that?
     time to
     do not forget to
     the best is|would to|be? to?
@@ -53,11 +57,41 @@ _OPINIONS = compiled("""
     i can see|tell that
     i see that
 """)
+_GERUNDS = {
+    'renaming': 'rename',
+    'relabelling': 'relabel',
+    'relabeling': 'relabel',
+    'calling': 'call',
+    'naming': 'name',
+    'labelling': 'label',
+    'labeling': 'label',
+    'tagging': 'tag',
+    'marking': 'mark',
+    'classifying': 'classify',
+    'changing': 'change',
+    'setting': 'set',
+    'correcting': 'correct',
+    'deleting': 'delete',
+    'removing': 'remove',
+    'erasing': 'erase',
+    'discarding': 'discard',
+    'dropping': 'drop',
+    'getting': 'get',
+    'taking': 'take',
+    'adding': 'add',
+    'segmenting': 'segment',
+    'including': 'include',
+    'extending': 'extend',
+    'shrinking': 'shrink',
+    'excluding': 'exclude',
+    'cutting': 'cut',
+}
 _NO_SUBJECTS = LABEL_WORDS | MASK_NOUNS | NEGATIONS | frozenset(
-    'problem issue mistake error question reason trouble point best worst only if why how when same'.split()
+    ['problem', 'issue', 'mistake', 'error', 'question', 'reason', 'trouble', 'point', 'best', 'worst', 'only', 'if', 'why', 'how', 'when', 'same']
 )
 _MAX_SUBJECT_WORDS = 9
-_WHAT = frozenset({('what', 'you'), ('what', 'we'), ('what', 'i')})
+_PERSONS = frozenset({'you', 'we', 'i'})
+_RELATIVES = frozenset({'that', 'which', 'you', 'we', 'i'})
 
 
 @dataclass(frozen=True)
@@ -83,6 +117,8 @@ def peeled(clause: Clause) -> tuple[tuple[str, ...], bool]:
     """
     words, asks = clause.words, clause.before in PLEASE
     while words:
+        if words[0] in _GERUNDS:
+            words = (_GERUNDS[words[0]], *words[1:])
         end = longest_match(_REQUESTS, words)
         asks = asks or (end is not None and words[0] in {'can', 'could', 'would', 'will', 'may'})
         end = end or longest_match(_OPINIONS, words) or _opener(words)
@@ -96,23 +132,37 @@ def read_statement(words: Sequence[str]) -> Statement | None:
     """Return what is said with "is" about a subject at the start of a clause, or ``None``."""
     if not words:
         return None
-    copula = next((i for i, word in enumerate(words[:_MAX_SUBJECT_WORDS]) if word in COPULAS), None)
+    copula = _main_copula(words)
     if copula is None:
         return None
     subject = words[:copula]
-    if len(subject) > 1 and subject[-1] == 'there':
+    if not subject or (len(subject) == 1 and subject[0] in THIS):
+        return _behind_copula(words, copula + 1, True)
+    describes = subject[0] == 'what' and len(subject) > 1 and subject[1] in _PERSONS
+    if not describes and subject[0] not in THIS | {'the'}:
         return None
-    if not subject:
-        pronoun = True
-    elif len(subject) == 1 and subject[0] in THIS:
-        pronoun = True
-    elif subject[0] in THIS | {'the'} or tuple(subject[:2]) in _WHAT:
-        if any(word in _NO_SUBJECTS for word in subject):
-            return None
-        pronoun = any(word in GENERIC for word in subject) or tuple(subject[:2]) in _WHAT
-    else:
+    head = _head(subject)
+    if not describes and any(word in _NO_SUBJECTS for word in head):
         return None
+    pronoun = describes or any(word in GENERIC for word in head)
     return _behind_copula(words, copula + 1, pronoun)
+
+
+def _main_copula(words: Sequence[str]) -> int | None:
+    """Return where the verb of the clause is: behind "what we are looking at" the last one."""
+    near = words[:_MAX_SUBJECT_WORDS]
+    copulas = [index for index, word in enumerate(near) if word in COPULAS]
+    if not copulas:
+        return None
+    before = near[: copulas[-1]]
+    relative = words[0] == 'what' or any(word in _RELATIVES for word in before[1:])
+    return copulas[-1] if relative and words[0] not in COPULAS else copulas[0]
+
+
+def _head(subject: Sequence[str]) -> Sequence[str]:
+    """Return a subject up to the place or the clause that describes it."""
+    end = next((i for i, word in enumerate(subject) if i and word in STOPS), len(subject))
+    return subject[:end]
 
 
 def _behind_copula(words: Sequence[str], index: int, pronoun: bool) -> Statement:
