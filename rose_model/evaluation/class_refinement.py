@@ -1,9 +1,15 @@
-"""Semantic refinement by somebody who knows the truth (paper, A.1): the five worst classes of an
-image, each corrected by one sentence.
+"""The semantic oracle (paper, A.1): the five worst classes of an image, each corrected by one
+sentence of somebody who knows the truth.
+
+The oracle chooses what is wrong, in which situation, and where: the box of the true pixels.  It
+never says what is right.  Its sentences name what the model itself has predicted, or nothing: the
+mask sentence the class that is there, the category sentence the wrong one, the missed sentence
+none, as the paper prints it (A.4).  Every name in the result was generated.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +23,10 @@ from rose_model.evaluation.protocol import ClassFault, faulty_classes
 from rose_model.evaluation.semantic import ClassOf, confusion_matrix
 from rose_model.evaluation.single import segment_of_mask
 from rose_model.evaluation.stacking import ClassStack
-from rose_model.instructions import REFINEMENTS, with_box
+from rose_model.instructions import with_box
+from rose_model.prompts.sentences import PLAIN_REFINEMENTS, REFINEMENTS
 from rose_model.records import RefinementCase, Segment, Segmentation
+from rose_model.resampling import bounding_rectangle
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,11 +47,18 @@ class LabelledImage:
 def oracle_refine_classes(
     segmenter: Refines, image: LabelledImage, rng: np.random.Generator
 ) -> ClassStack:
-    """The stack after its worst classes were refined, all chosen from the same first result.
+    """Return the stack after the oracle had its worst classes refined.
 
-    The sentence holds the box of the class's true pixels (the paper: "tailored bounding box
-    information") and, in the situation ``CATEGORY``, the wrong name.  What comes back is written
-    into the channels with its own objectness.  A correction that is refused changes nothing.
+    All are chosen from the same first result.  What comes back is written into the channels with
+    its own objectness.  A correction that is refused changes nothing.
+
+    Args:
+        segmenter: Corrects the frame.
+        image: The frame as it was predicted, with its truth.
+        rng: Draws the sentences.
+
+    Returns:
+        A new stack; the one of ``image`` stays as it is.
     """
     predicted = image.stack.classes()
     refined = image.stack.copy()
@@ -57,6 +72,22 @@ def oracle_refine_classes(
     return refined
 
 
+def oracle_sentence(fault: ClassFault, names: Sequence[str], rng: np.random.Generator) -> str:
+    """Return what the oracle says about a class, without the box.
+
+    Args:
+        fault: The class and its situation.
+        names: Of the classes.
+        rng: Draws one of the situation's ten sentences.
+
+    Returns:
+        A sentence with the predicted class's name, or with none where nothing was predicted.
+    """
+    if fault.case is RefinementCase.MISSED:
+        return str(rng.choice(PLAIN_REFINEMENTS[fault.case]))
+    return str(rng.choice(REFINEMENTS[fault.case])).format(category=names[fault.taken_for])
+
+
 def _ask(
     segmenter: Refines,
     image: LabelledImage,
@@ -66,10 +97,8 @@ def _ask(
 ) -> Segment | None:
     """The model's answer; ``None`` where there is no mask to be spoken of."""
     frame = image.segmentation
-    sentence = str(rng.choice(REFINEMENTS[fault.case]))
     text = with_box(
-        sentence.format(category=image.names[fault.taken_for]),
-        box_in_shares(image.labels == fault.number),
+        oracle_sentence(fault, image.names, rng), box_in_shares(image.labels == fault.number)
     )
     if fault.case is RefinementCase.MISSED:
         return segmenter.refine(replace(frame, segments=()), text).changed[0]
@@ -90,9 +119,12 @@ def _ask(
 def _given(
     image: LabelledImage, fault: ClassFault, predicted: NDArray[np.int64]
 ) -> NDArray[np.bool_]:
-    """The mask that the sentence is about: all that is predicted as the class; of a wrong class
-    the segments that lie on the class's true pixels by at least half, as somebody would point at
-    them, or its pixels there if no segment does.
+    """Return the mask that the sentence is about, bool ``[H, W]``.
+
+    It is all that is predicted as the class.  Of a wrong class it is the segments that lie on the
+    class's true pixels by at least half, as somebody would point at them; where no segment does,
+    what is predicted as the wrong class within the box that the sentence holds.  The true mask
+    itself is never given.
     """
     mask: NDArray[np.bool_] = predicted == fault.taken_for
     if fault.case is RefinementCase.MASK:
@@ -105,7 +137,15 @@ def _given(
             if 2 * int((truth[y1:y2, x1:x2] & segment.mask).sum()) >= segment.area:
                 meant[y1:y2, x1:x2] |= segment.mask
     meant &= mask
-    return meant if meant.any() else mask & truth
+    return meant if meant.any() else mask & _filled_box(truth)
+
+
+def _filled_box(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the box of a mask that is not empty, filled: bool ``[H, W]``."""
+    x, y, width, height = bounding_rectangle(mask)
+    box = np.zeros_like(mask)
+    box[y : y + height, x : x + width] = True
+    return box
 
 
 def _write_back(

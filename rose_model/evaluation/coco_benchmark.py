@@ -1,5 +1,5 @@
 """Instance segmentation on COCO (paper, Sec. 4.2 and A.1): AP by each rule for names, before
-refinement, after the model's own, and after that of somebody who knows the truth.
+refinement, after the model's own, and after the oracle's, which knows the truth.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ from rose_model.evaluation.rows import (
     row_suffix,
 )
 from rose_model.evaluation.vocabulary import Vocabulary
-from rose_model.instructions import FOREGROUND, REFINEMENTS, with_box
+from rose_model.instructions import FOREGROUND, with_box
+from rose_model.prompts.sentences import REFINEMENTS
 from rose_model.records import Segment, Segmentation
 
 _DRAWS = 6
@@ -153,11 +154,13 @@ def oracle_refine_instances(
     vocabulary: Vocabulary,
     rng: np.random.Generator,
 ) -> Segmentation:
-    """The frame after its ten most objective predictions with an IoU below 0.5 were corrected.
+    """Return the frame after the oracle had its ten most objective predictions with an IoU below
+    0.5 corrected.
 
-    A prediction of the right class gets a mask sentence, another one a category sentence with its
-    wrong name; both hold the box of the instance that it overlaps most.  All are chosen from the
-    first result.  A correction that is refused changes nothing.
+    A prediction of the right class gets a mask sentence, another one a category sentence; both
+    name what the model has said, right or wrong, and hold the box of the instance that the
+    prediction overlaps most.  The true name is in none of them.  All are chosen from the first
+    result.  A correction that is refused changes nothing.
     """
     segments, size = found.segments, found.original_size
     match = _match(segments, instances, size)

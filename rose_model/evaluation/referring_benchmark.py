@@ -189,10 +189,11 @@ def oracle_refine_referred(
     truth: NDArray[np.bool_],
     rng: np.random.Generator,
 ) -> Segmentation:
-    """The frame after its answer was corrected by a mask sentence about the description, with the
-    box of the truth: every prediction is refined.
+    """Return the frame after the oracle had its answer corrected by a mask sentence about the
+    description, with the box of the truth: every prediction is refined.
 
-    Without an answer there is nothing to refine; a correction that is refused changes nothing.
+    The words are those of the question.  Without an answer there is nothing to refine; a
+    correction that is refused changes nothing.
     """
     if not found.segments or not truth.any():
         return found

@@ -1,5 +1,5 @@
 """Semantic segmentation (paper, Sec. 4.2, A.1 and A.4): mean IoU by each rule for names, before
-refinement, after the model's own, and after that of somebody who knows the truth.
+refinement, after the model's own, and after the oracle's, which knows the truth.
 """
 
 from __future__ import annotations

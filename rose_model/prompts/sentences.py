@@ -87,7 +87,7 @@ REFINEMENTS: dict[RefinementCase, tuple[str, ...]] = {
         'Can you segment the {category} too?',
         'A {category} is missing.',
         'Also segment the {category}.',
-        'Please segment the target region, a {category}, with mask and corresponding category.',
+        'Please segment the {category} with mask and corresponding category.',
         'The result lacks the {category}.',
     ),
 }

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from rose_model.correction_grammar import read_request
 from rose_model.errors import NotUnderstoodError, RefinementRejectedError
-from rose_model.evaluation.class_refinement import LabelledImage, oracle_refine_classes
+from rose_model.evaluation.class_refinement import (
+    LabelledImage,
+    oracle_refine_classes,
+    oracle_sentence,
+)
+from rose_model.evaluation.protocol import ClassFault
 from rose_model.evaluation.semantic import UNMAPPED
 from rose_model.evaluation.single import segment_of_mask
 from rose_model.evaluation.stacking import ClassStack
+from rose_model.instructions import with_box
+from rose_model.prompts.sentences import PLAIN_REFINEMENTS
 from rose_model.records import Refinement, RefinementCase, RefineTarget
+from rose_model.refinement import interpret
 
 CAR, ROAD, SKY = range(3)
 NAMES = ('car', 'road', 'sky')
 VOID = 255
+CASES = (RefinementCase.MASK, RefinementCase.CATEGORY, RefinementCase.MISSED)
 
 
 def class_of(name: str) -> int:
@@ -113,13 +124,66 @@ def test_a_class_that_was_taken_for_another_hears_the_wrong_name(labels, refine)
     np.testing.assert_array_equal(classes[:3], SKY)
 
 
-def test_what_nobody_predicted_was_missed(labels, refine) -> None:
+def test_what_nobody_predicted_was_missed_and_its_class_is_not_said(labels, refine) -> None:
+    """The class of the answer is the name that the model says, not one that it was told."""
     classes, heard = refine([(labels == SKY, 'sky'), (labels == ROAD, 'road')])
     ((text, given, target),) = heard
     assert given is None
     assert target is RefineTarget.AUTO
-    assert 'car' in text
+    assert 'car' not in text
+    assert '[0.17, 0.38, 0.50, 0.88]' in text
     np.testing.assert_array_equal(classes[3:7, 2:6], CAR)
+
+
+def test_no_sentence_of_the_oracle_says_a_class_that_the_model_did_not_predict() -> None:
+    """A sentence with the true class is copied back by what reads labels in sentences: of the
+    earlier oracle's gain on the strict mean IoU most was that.
+    """
+    names = ('traffic light', 'pavement', 'sky')
+    for number, case in itertools.product(range(3), CASES):
+        taken_for = (number + 1) % 3 if case is RefinementCase.CATEGORY else number
+        fault = ClassFault(number, case, taken_for)
+        predicted = set() if case is RefinementCase.MISSED else {names[taken_for]}
+        for seed in range(40):
+            text = oracle_sentence(fault, names, np.random.default_rng(seed))
+            assert {name for name in names if name in text} == predicted, text
+
+
+@pytest.mark.parametrize('case', [RefinementCase.MISSED, RefinementCase.CATEGORY])
+def test_no_sentence_of_the_oracle_states_a_label(case: RefinementCase) -> None:
+    """Neither "target region" nor the wrong name comes back as the name of the answer."""
+    fault = ClassFault(0, case, 1)
+    for seed in range(40):
+        text = oracle_sentence(fault, ('traffic light', 'sky'), np.random.default_rng(seed))
+        assert read_request(with_box(text, (0.1, 0.2, 0.3, 0.4))).label is None, text
+
+
+def test_every_missed_sentence_without_a_category_is_read_as_something_missed(
+    frame_of, sample
+) -> None:
+    frame = frame_of(sample, []).segmentation
+    for sentence in PLAIN_REFINEMENTS[RefinementCase.MISSED]:
+        request = interpret(frame, with_box(sentence, (0.1, 0.2, 0.3, 0.4)))
+        assert (request.case, request.label) == (RefinementCase.MISSED, None), sentence
+
+
+def test_the_first_missed_sentence_is_the_papers() -> None:
+    printed = 'Please segment target region with mask and corresponding category.'
+    assert PLAIN_REFINEMENTS[RefinementCase.MISSED][0] == printed
+
+
+def test_the_true_mask_is_never_given(labels, refine) -> None:
+    """Where no segment lies on the class alone, the given mask is cut to the box, not to the
+    truth.
+    """
+    labels[4, 3] = ROAD  # a hole in the car
+    _, heard = refine([(np.ones_like(labels, bool), 'sky')])
+    given = [
+        mask for text, mask, target in heard if target is RefineTarget.BOTH and '[0.17' in text
+    ]
+    box = np.zeros_like(given[0])
+    box[3:7, 2:6] = True
+    np.testing.assert_array_equal(given[0], box)
 
 
 @pytest.mark.parametrize('error', [RefinementRejectedError('no'), NotUnderstoodError('no')])
