@@ -23,7 +23,7 @@ _ELSE = compiled("""
     look|guess again
     wrong to call|say
     nothing like a|an
-    not @adverb* look|looks like
+    look|looks|looked @adverb* like a|an
     more like
     might|may|could be|also a|an
     maybe|perhaps|probably|possibly|likely a|an|it|this|that
@@ -48,6 +48,8 @@ def complaint(clause: Clause) -> tuple[bool, str | None]:
     words = peeled(clause)[0]
     if not words:
         return False, None
+    if _supposes(words):
+        return True, subject_of(words)
     denied = denied_category(words)
     if denied is not None:
         return True, denied
@@ -60,12 +62,23 @@ def complaint(clause: Clause) -> tuple[bool, str | None]:
     return True, subject_of(words)
 
 
+def _supposes(words: Sequence[str]) -> bool:
+    """Return whether a clause names with a doubt: "it is a car or a van", "it is a car?"."""
+    statement = read_statement(words)
+    if statement is None or not statement.pronoun or words[statement.start : statement.start + 1] not in (('a',), ('an',)):
+        return False
+    phrase = read_noun_phrase(words, statement.start)
+    if phrase is None or words[phrase.end : phrase.end + 1] == ('of',):
+        return False
+    return category(NounPhrase(phrase.words, phrase.end, True, False)) is not None
+
+
 def denied_category(words: Sequence[str]) -> str | None:
     """Return the category that the segment is said not to be: "this is not a car"."""
     statement = read_statement(words)
     if statement is not None and statement.negated and statement.pronoun:
         start = statement.start
-    elif words[0] in {'not', 'no'}:
+    elif words[0] in {'not', 'no'} and words[1:2] != ('the',):
         start = 1
     else:
         return None

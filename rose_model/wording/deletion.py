@@ -49,8 +49,8 @@ _TAIL = compiled("""
 """What may follow the segment where it is deleted as a whole."""
 _SAYINGS = compiled("""
     nothing $
-    @this one|object|segment|thing|region|detection? is @adverb* nothing real? at? all? $
-    @this one|object|segment|thing|region|detection? is @adverb* nothing but noise|air|background|a
+    <it> is @adverb* nothing real? at? all? $
+    <it> is @adverb* nothing but noise|air|background
     there is|was @adverb* nothing real? $
     there is|was @adverb* nothing @adverb* at? all? here|there|visible|in|at|on|to|of @place* all? $
     there is|was @adverb* nothing @adverb* at? all? here|there
@@ -70,37 +70,43 @@ _SAYINGS = compiled("""
     no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment at? all? here|there? $
     no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment in|at|on the|this|that
     no such ...
-    @this one|object|segment|thing|region|detection? is @adverb* not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|objects|anything|something|instance|detection at? all? here|there? $
-    @this one|object|segment|thing|region|detection? is @adverb* not|no @adverb* real|existing|existent $
-    @this one|object|segment|thing|region|detection? is @adverb* not @adverb* here|there at? all|anymore? $
-    @this one|object|segment|thing|region|detection? is @adverb* not @adverb* here|there? in|on the? reality|life|real|image|picture|photo|frame|scene
+    <it> is @adverb* not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|objects|anything|something|instance|detection at? all? here|there? $
+    <it> is @adverb* not|no @adverb* real|existing|existent $
+    <it> is @adverb* not @adverb* here|there at? all|anymore? $
+    <it> is @adverb* not @adverb* here|there? in|on the? reality|life|real|image|picture|photo|frame|scene
     i|we see|find nothing at? all? here|there? $
     see|find nothing at? all? here|there? $
     i|we can|do not see|find anything|any an? thing|object? at? all? here|there $
     i|we can|do not see|find anything|any an? thing|object? in|at|on the|this|that @picture
     there is @adverb* but? air|noise|void|emptiness
-    @this one|object|segment|thing|region|detection? is @adverb* not in|on the|this|that @picture
+    <it> is @adverb* not in|on the|this|that @picture
     not real $
     is? @adverb* not an|a real|actual|valid object|thing|detection at? all? $
-    @this one|object|segment|thing|region|detection? ... does|do|did not @adverb* even? exist
+    <it> ... does|do|did not @adverb* even? exist
     does|do not @adverb* even? exist
-    @this one|object|segment|thing|region|detection? never existed
-    @this one|object|segment|thing|region|detection? should|must|has|have not even? be|exist|have here|there|in|on|been|segmented|detected|marked|found|included|part? been|segmented|detected|marked|found|included|annotated|here|there|at|the|this|of? $
+    <it> never existed
+    <it> should|must|has|have not even? be|exist|have here|there|in|on|been|segmented|detected|marked|found|included|part? been|segmented|detected|marked|found|included|annotated|here|there|at|the|this|of? $
     should|must not even? be|exist here|there? $
-    @this one|object|segment|thing|region|detection? should|must not exist
-    @this one|object|segment|thing|region|detection? does not belong here|there $
-    @this one|object|segment|thing|region|detection? is|was @adverb* @unreal
-    @this one|object|segment|thing|region|detection? is|was @adverb* made up $
-    @this one|object|segment|thing|region|detection? is|was @adverb* a|an|another|the|some|just|only|also|clear|obvious|typical|pure|mere|complete|image|lens|sensor|compression|camera|rendering* @phantom
-    @this one|object|segment|thing|region|detection? is|was @adverb* a|an|another|the|some|clear|obvious|typical|pure|mere|complete* @false @found
+    <it> should|must not exist
+    <it> does not belong here|there $
+    <it> is|was @adverb* @unreal
+    <it> is|was @adverb* made up $
+    <it> is|was|has @adverb* been? segmented|detected|found|marked by mistake|error|accident
+    you|it hallucinated|invented|imagined this|that|it
+    you made this|that|it up
+    <it> is @adverb* a|the|just|only|another|exact* duplicate|duplicated|double detection|segment|one?
+    a|just|exact* duplicate detection|segment|one? $
+    double|duplicated detection|segment|mask $
+    <it> is|was @adverb* a|an|another|the|some|just|only|also|clear|obvious|typical|pure|mere|complete|image|lens|sensor|compression|camera|rendering* @phantom
+    <it> is|was @adverb* a|an|another|the|some|clear|obvious|typical|pure|mere|complete* @false @found
     a|an|another|the|just|only|obvious|clear|pure|mere* @false @found
     a|an|another|the|just|only|obvious|clear|pure|mere|image|lens|sensor|compression* @phantom $
-    false|spurious|bogus $
-    @this one|object|segment|thing|region|detection? should|must|can|has|have|needs|ought|could|may to|be|get|@adverb* @deleted
-    @this one|object|segment|thing|region|detection? is|are to be @deleted
+    false|spurious|bogus|fake $
+    <it> should|must|can|has|have|needs|ought|could|may to|be|get|@adverb* @deleted
+    <it> is|are to be @deleted
     should|must|can|has|have|needs|ought to? be @deleted
-    @this one|object|segment|thing|region|detection? needs|has|have|must|should|ought|to|can* go $
-    @this one|object|segment|thing|region|detection? needs|need @deleting
+    <it> needs|has|have|must|should|ought|to|can* go $
+    <it> needs|need @deleting
     has|must|needs to? go $
     i|we do not want|need|like this|it|that|these|those one|object|segment|thing|region|detection|mask? here|there|at|all|in|anymore|any|more* $
     i|we? want|need|like this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
@@ -109,6 +115,12 @@ _SAYINGS = compiled("""
     out|away with it|this|that|them one|segment|object|detection? $
 """)
 """What says that the segment is none, or that it should go."""
+_PASSIVE = compiled("""
+    should|must|can|has|needs|ought to? be @deleted
+    has|needs|must|should to? go $
+    does|do not @adverb* exist
+""")
+"""What stands behind the name of a thing that is to be deleted."""
 _NO_SUCH = compiled("""
     there is|was @adverb* no|not such? a|an|any?
     no
@@ -130,6 +142,7 @@ _KEEPING = compiled("""
     leave it|this|that $
     rather|better than @delete|@deleting
     who|why|when|how ... @deleted|@delete
+    if <it> is|was|does|has|looks|can
     undo|revert|cancel|restore the|this|that|my|your? last? deletion|removal
 """)
 """What says that a segment stays."""
@@ -147,6 +160,8 @@ class Deletion:
     """That a clause deletes: the segment that is spoken of, or that of the thing it names."""
 
     subject: str | None = None
+    doubtful: bool = False
+    """"There is no dog here" may be about the name."""
 
 
 def keeps(words: Sequence[str]) -> bool:
@@ -181,7 +196,7 @@ def _of_a_verb(words: Sequence[str], end: int) -> Deletion | None:
         return Deletion() if gone and longest_match(_TAIL, words, behind) is not None else None
     if behind is None:
         # "Take away the road" trims the mask, "delete the road" may mean the segment of the road.
-        return None if words[0] in _WITH_PARTICLE else _of_a_thing(words, end)
+        return None if words[0] in _WITH_PARTICLE and end < 3 else _of_a_thing(words, end)
     if words[behind - 1] in {'of', 'for', 'on', 'around'} and behind < len(words):
         return _of_a_thing(words, behind)
     return Deletion() if longest_match(_TAIL, words, behind) is not None else None
@@ -195,6 +210,19 @@ def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
     phrase = read_noun_phrase(words, begin)
     if phrase is None or longest_match(_TAIL, words, phrase.end) is None:
         return None
+    return _whole_thing(phrase)
+
+
+def _named_thing(words: Sequence[str]) -> str | None:
+    """Return what "the car should be deleted" and "the car does not exist" speak of."""
+    phrase = read_noun_phrase(words, 0) if words[0] == 'the' else None
+    if phrase is None or longest_match(_PASSIVE, words, phrase.end) is None:
+        return None
+    gone = _whole_thing(phrase)
+    return None if gone is None else gone.subject
+
+
+def _whole_thing(phrase: NounPhrase) -> Deletion | None:
     if any(word in _TRIMMED or word in LABEL_WORDS for word in phrase.words):
         return None
     name = category(NounPhrase(without_ranks(phrase).words, phrase.end, True, False))
@@ -211,6 +239,9 @@ def _said(words: Sequence[str]) -> Deletion | None:
     """Return a deletion where words say that the segment is none, or that there is no such thing."""
     if longest_match(_SAYINGS, words) is not None:
         return None if _speaks_of_a_name(words) else Deletion()
+    thing = _named_thing(words)
+    if thing is not None:
+        return Deletion(thing)
     end = longest_match(_NO_SUCH, words)
     if end is None:
         return None
@@ -220,7 +251,7 @@ def _said(words: Sequence[str]) -> Deletion | None:
     if any(word in MASK_NOUNS or word in LABEL_WORDS for word in phrase.words):
         return None
     name = category(NounPhrase(phrase.words, phrase.end, True, False))
-    return None if name is None else Deletion(name)
+    return None if name is None else Deletion(name, doubtful=True)
 
 
 def _speaks_of_a_name(words: Sequence[str]) -> bool:

@@ -20,7 +20,7 @@ _GROW_FIRST = compiled("""
 """Verbs of growing at the start of a request."""
 _SHRINK_FIRST = compiled("""
     shrink|trim|crop|tighten|reduce|exclude|omit|subtract|erode|narrow|carve|cut|clip|shave|slim
-    remove|delete|erase|drop|take|leave|discard|throw|clear|strip|get|keep ... out|away|off|from|part|parts|bit|bits|@leftover|what|everything|anything|outside
+    remove|delete|erase|drop|take|leave|discard|throw|clear|strip|get|keep ... out|away|off|from|part|parts|half|bit|bits|@leftover|what|everything|anything|outside
     remove|delete|erase|drop|discard|clear|strip the|all|a|its|these|those|this|that
     take|leave|throw away|out|off
     do? not|never include|cover|contain|hold|capture|segment|take|extend|add
@@ -50,6 +50,8 @@ _GROW_SURELY = compiled("""
     the rest $
     not @adverb* in|inside|within|covered|included|part in|by|of? the|this|your? mask|segment|outline|selection|segmentation
     outside of? the|this|your mask|segment|outline|selection|segmentation
+    should|must|has|have|needs|ought to? also? be|belong|go in|inside|within|part|included|covered
+    belongs to|in
     there is|are no ... in|inside the|this|your mask|segment|outline|selection|segmentation
     missing in|from the|this|your mask|segment|outline|selection|segmentation
     add the? rest|remaining|missing
@@ -97,7 +99,8 @@ _SHRINK_SURELY = compiled("""
     not @adverb* part of
     shrink|shrinks|trimmed|trim|excluded|exclude
     @is not the
-    should|must not @hold|extend|go|be|reach in|part|over|into|included|include?
+    should|must not @hold|extend|go|reach|include
+    should|must not be in|inside|part|included|over|within|covered
     should|must|needs|has|can to? be|get cut|trimmed|cropped|excluded|tightened|reduced|removed
     background|shadow|surroundings is|are|in
     in|inside|within|part of? the|this|your mask|segment|outline|selection|segmentation
@@ -128,13 +131,21 @@ _PRAISE = compiled("""
     good|best|great|nice|perfect|excellent|beautiful mask|masks|segmentation|outline|job|work|result|results|shape|contour|one
     thanks|thank|bravo|congratulations
     well done
+    nothing is? missing|wrong|changed
     @this is @adverb* the|a right|correct|proper|good|fitting @label
 """)
+_CONTENT = compiled("""
+    do? not change|rename|relabel|touch|alter|modify|move
+    keep|leave the|this|its|that mask|masks|segmentation|outline|shape|@label
+""")
+"""What begins a request to leave something as it is."""
 _GROW = (_GROW_SURELY, _GROW_PERHAPS)
 _SHRINK = (_SHRINK_SURELY, _SHRINK_PERHAPS)
 _DENSE = compiled("""
     segment|mask|label|annotate|find|mark|outline|detect all|every|everything|each
-    segment|mask|label|annotate|find|mark|outline|detect ... image|picture|photo|scene|frame
+    segment|mask|label|annotate|find|mark|outline|detect the|this ... image|picture|photo|scene|frame
+    @delete everything $
+    @delete all|every|each|both of? the|these|those|other? _ _? $
 """)
 """Requests for all of an image, which correct nothing."""
 
@@ -145,7 +156,7 @@ def mask_intent(clause: Clause) -> Intent | None:
     Where it asks for both directions, or for none, it is ``MASK``.
     """
     words = peeled(clause)[0]
-    if not words or praises(words) or longest_match(_DENSE, words) is not None:
+    if not words or praises(words) or asks_for_all(words):
         return None
     grows, shrinks = _strengths(words)
     if grows != shrinks:
@@ -153,14 +164,18 @@ def mask_intent(clause: Clause) -> Intent | None:
     return Intent.MASK if grows or found_anywhere(_MASK, words) else None
 
 
+def asks_for_all(words: Sequence[str]) -> bool:
+    """Return whether a clause speaks of a whole image: such a sentence corrects nothing."""
+    return longest_match(_DENSE, words) is not None
+
+
 def praises(words: Sequence[str]) -> bool:
     """Return whether a clause says that something is right."""
+    if longest_match(_CONTENT, words) is not None:
+        return True
     return not NEGATIONS & set(words) and found_anywhere(_PRAISE, words)
 
 
-def speaks_of_a_mask(words: Sequence[str]) -> bool:
-    """Return whether a clause has a word for a mask."""
-    return any(word in MASK_NOUNS for word in words)
 
 
 def _strengths(words: Sequence[str]) -> tuple[int, int]:

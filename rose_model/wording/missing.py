@@ -27,14 +27,14 @@ from rose_model.wording.words import (
 _BEFORE = compiled("""
     you|we|it|they have|also|still|just|totally|completely|again|again* @miss out?
     @miss
-    you|it have|has|did|do|does|also|still|even* not also|even|see|yet* see|segment|find|detect|mark|segmented|detected|found|marked|get|notice|seen|recognize|recognise|spot
+    you|it have|has|did|do|does|also|still|even* not also|even|yet* see|segment|find|detect|mark|segmented|detected|found|marked|get|notice|seen|recognize|recognise|spot
     you|it left out
     there is|are|was|were also|still? one|also|still|yet* more|another|other|further|additional?
     here is|are @adverb* one? more|another?
     where is|are
     what|how about
     also|now|then|additionally|and* mask|segment|annotate|outline|find|detect|mark|add also|too|now|me*
-    add|create|draw|make|need|want|give|generate|produce|missing|provide|show|have me|us|also? a|the|another|one|new|separate|own? more? mask|masks|segment|segmentation|outline|instance|detection|object|region for|of|on|around|over
+    i|we? add|create|draw|make|need|want|give|generate|produce|missing|provide|show|have me|us|also? a|the|another|one|new|separate|own? more? mask|masks|segment|segmentation|outline|instance|detection|object|region for|of|on|around|over
     there is|was no|not a|any|yet? mask|masks|segment|segmentation|outline|detection for|of|on|around|over
     no mask|masks|segment|segmentation|outline|detection for|of|on|around|over
     the? result|results|segmentation|picture|image|output|list|prediction|frame lacks|misses|omits|lack|lacking|missing
@@ -71,10 +71,13 @@ _UNNAMED = compiled("""
     add what is|you ...
     also segment|annotate|mask|mark|add
     you|we|it have|also|still|just* @miss
-    there is|are @adverb* something|one|another|someone|somebody|a|an|more|object|thing
+    there is|are @adverb* something|someone|somebody|one|another|more here|there|else|missing|in|on|at|behind|under|next|near|too|also|left|right
+    there is|are @adverb* a|an|another|one|some more|other|second|third? object|thing|objects|things|one
+    there is|are @adverb* something|another|someone|somebody|more $
+    the? result|results|segmentation lacks|misses|lack|miss an|one|some|a object|thing|objects|something|one
+    <it> has|have|was|were|is not @adverb* been? @segmented
     an|a|one|another|some|this|the|that|it object|thing|one|something|objects|things? is|are|was @adverb* missing|overlooked|forgotten $
     something is missing $
-    has|have not been segmented
 """)
 """What says that something was missed, and not what."""
 _AGAIN = compiled("""
@@ -84,7 +87,7 @@ _AGAIN = compiled("""
 """)
 _ALL = frozenset(['image', 'everything', 'all', 'every', 'picture', 'scene', 'photo', 'each', 'whole', 'regions', 'frame'])
 _NO_THINGS = (
-    NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS | frozenset({'wheels-of', 'need', 'detail'})
+    NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS
 ) - {'first', 'second', 'third', 'last'}
 _ADDED_TO = compiled("""
     to the|this|its|your mask|segment|segmentation|outline|object|selection|region
@@ -124,9 +127,13 @@ def missed(clauses: Sequence[Clause], index: int) -> Missed | None:
 def _is_about_the_mask(words: Sequence[str]) -> bool:
     return any(
         word in MASK_NOUNS or word in LABEL_NOUNS or word in PARTS or word in _ALL
-        for word in words
-        if word not in {'result', 'results'}
+        for word in words[: _first_with(words)]
+        if word not in {'result', 'results', 'segmentation'}
     )
+
+
+def _first_with(words: Sequence[str]) -> int:
+    return list(words).index('with') if 'with' in words else len(words)
 
 
 def _named_behind(words: Sequence[str]) -> Missed | None:
@@ -153,7 +160,8 @@ def _thing(words: Sequence[str], start: int) -> Missed | None:
 
 
 def _missed(phrase: NounPhrase, words: Sequence[str], end: int) -> Missed | None:
-    if any(word in _NO_THINGS for word in phrase.words[-1:]) or _ALL & set(phrase.words):
+    words_of_no_thing = _ALL | LABEL_NOUNS | MASK_NOUNS
+    if phrase.words[-1] in _NO_THINGS or words_of_no_thing & set(phrase.words):
         return None
     bare = without_ranks(phrase)
     closed = NounPhrase(bare.words, bare.end, _is_determined(phrase, words), False)

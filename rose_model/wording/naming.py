@@ -24,18 +24,17 @@ _NAMING = compiled("""
     label|tag it|this|that one|object|thing|segment|region|detection?
     label|tag|mark|classify|reclassify|relabel|re-label|retag|categorize|categorise the object|thing|segment|region|detection|one? as|to
     label|tag|mark|classify|reclassify|relabel|re-label|retag|rename|categorize|categorise as|to
-    rename|relabel|re-label|reclassify|retag it|this|that|them|these|those|the|its ... to|as|into
-    change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label ... to|as|into|with
+    rename|relabel|re-label|reclassify|retag ... to|as|into
+    change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label ... to|as|into|with say|read|be?
     change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label by|=
-    use|apply|take|assign|write|want|need|choose|prefer the|a|as? @label
+    use|apply|take|add|assign|write|want|need|choose|prefer the|a|as? @label
     give|assign it|this|that|them one|object|thing|segment|region? the|a @label of?
-    @this one|object|thing|segment|region? should|must have|get|carry|bear the|a @label of?
-    @this one|object|thing|segment|region? deserves|needs|gets the @label of?
+    <it> should|must have|get|carry|bear the|a @label of?
+    <it> deserves|needs|gets the @label of?
     should|must|shall be|have been? be|been? @named as|to?
     needs|has|ought to be @named as|to?
-    @this one|object|thing|segment|region? ... should|must|shall be|have been? be|been? @named as|to?
-    @this one|object|thing|segment|region? ... needs|has|ought|need|have to be @named as|to?
-    the object|thing|segment|region|detection|one ... should|must be @named as|to?
+    <it> ... should|must|shall be|have been? be|been? @named as|to?
+    <it> ... needs|has|ought|need|have to be @named as|to?
     it|this|that|which|object|segment? should|must read|say|state
     the|its|this|your? @label of|for? ... should|must|shall @adverb* be|read|say
     the|its|this|your? @label of|for? ... needs|has|ought to be|read|say
@@ -45,14 +44,14 @@ _NAMING = compiled("""
 """)
 """What stands before a name, with an article or without."""
 _NAMING_SURELY = compiled("""
-    @this one|object|thing|segment|region? should|must|shall @adverb* be|have been?
-    @this one|object|thing|segment|region? needs|has|ought|need|have to be
-    the object|thing|segment|region|detection|one ... should|must @adverb* be
+    <it> should|must|shall @adverb* be|have been?
+    <it> needs|has|ought|need|have to be
     should|must|shall @adverb* be|have been?
     needs|has|ought to be
-    @this one|object|thing|segment|region? ... changed|set|corrected|switched|updated|converted|turned to|into
+    <it> ... changed|set|corrected|switched|updated|converted|turned to|into
     make|turn it|this|that|them one|object|thing|segment|region? into?
     change|switch|correct|update|convert it|this|that|them one|object|thing|segment|region? ... to|into
+    change|switch|correct|replace|convert ... to|into|with|by
     change|switch|correct|replace|rename from ... to|with|by
 """)
 """What stands before a name that has an article or quotation marks, or is a common noun."""

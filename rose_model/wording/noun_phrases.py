@@ -19,6 +19,7 @@ from rose_model.wording.words import (
     MASS_NOUNS,
     NO_CATEGORY,
     NO_PLURALS,
+    NO_FIRST_WORDS,
     NOT_A_NAME_ALONE,
     NOUNS_IN_ED,
     NOUNS_IN_ING,
@@ -26,6 +27,7 @@ from rose_model.wording.words import (
     OPEN_ENDS,
     PARTS,
     PLURALS,
+    POSSESSIVES,
     STOPS,
 )
 
@@ -67,6 +69,7 @@ def read_noun_phrase(words: Sequence[str], start: int) -> NounPhrase | None:
     begin = start
     determined = begin < len(words) and words[begin] in ARTICLES
     begin += determined
+    begin += begin < len(words) and words[begin] in POSSESSIVES
     while begin < len(words) and words[begin] in _ADVERBS:
         begin += 1
     if begin < len(words) and words[begin] == QUOTE:
@@ -78,7 +81,7 @@ def read_noun_phrase(words: Sequence[str], start: int) -> NounPhrase | None:
         words[end] in OPEN_ENDS or (words[end] in DETERMINERS and not determined)
     )
     kept = _without_participles(list(words[begin:end]))
-    return NounPhrase(tuple(kept), end, determined, open_end) if kept else None
+    return NounPhrase(tuple(kept), begin + len(kept), determined, open_end) if kept else None
 
 
 def category(phrase: NounPhrase | None) -> str | None:
@@ -96,9 +99,15 @@ def category(phrase: NounPhrase | None) -> str | None:
         return None
     if head.isdigit() or _is_adverb(head) or words[0] in NO_CATEGORY:
         return None
-    if not phrase.determined and (head in NOT_A_NAME_ALONE or _is_participle(head)):
-        return None
-    return phrase.text
+    return phrase.text if phrase.determined or _stands_alone(words) else None
+
+
+def _stands_alone(words: tuple[str, ...]) -> bool:
+    """Return whether words may be a name without an article in front of them."""
+    head = words[-1]
+    if head in NOT_A_NAME_ALONE or _is_participle(head):
+        return False
+    return not any(word in NO_FIRST_WORDS for word in words)
 
 
 def known_category(phrase: NounPhrase | None) -> str | None:
@@ -145,10 +154,14 @@ def subject_of(words: Sequence[str]) -> str | None:
         kept = [] if phrase is None else list(phrase.words)
         while kept and (kept[0] in _NO_HEADS or kept[0] in BLAME):
             kept.pop(0)
-        if kept and kept[-1] not in _NO_HEADS and len(kept) <= MAX_LABEL_WORDS:
+        if kept and len(kept) <= MAX_LABEL_WORDS and _is_noun(kept[-1]):
             return ' '.join(kept)
         index = max(index + 1, phrase.end if phrase is not None else 0)
     return None
+
+
+def _is_noun(word: str) -> bool:
+    return not (word in _NO_HEADS or word in NOT_A_NAME_ALONE or _is_adverb(word))
 
 
 def _quoted(words: Sequence[str], begin: int) -> NounPhrase | None:

@@ -7,6 +7,10 @@ from dataclasses import dataclass
 
 from rose_model.wording.words import GROUPS
 
+_IT = (
+    'the|@this one|ones|object|objects|segment|segments|thing|things|region|detection|instance|'
+    'selection|annotation?'
+)
 MAX_GAP = 7
 """Words that ``...`` passes over at most."""
 
@@ -17,6 +21,7 @@ class _Element:
     optional: bool = False
     repeated: bool = False
     gap: bool = False
+    anything: bool = False
     end: bool = False
 
 
@@ -25,14 +30,15 @@ class Pattern:
 
     ``|`` separates words of which one stands there, ``@`` names a group of words, ``?`` follows
     what may be left out, ``*`` what may stand any number of times.  ``...`` passes over a few words
-    up to the first that the next element allows; ``$`` is the end of the clause.
+    up to the first that the next element allows; ``$`` is the end of the clause.  ``_`` is any word, ``<it>`` how a
+    segment is spoken of: "it", "this object", "the segment".
 
     What may be left out is taken where it stands: a match never goes back, so that its time is
     linear in the length of the pattern.
     """
 
     def __init__(self, text: str) -> None:
-        self._elements = tuple(_element(part) for part in text.split())
+        self._elements = tuple(_element(part) for part in text.replace('<it>', _IT).split())
 
     def match(self, words: Sequence[str], start: int = 0) -> int | None:
         """Return the index behind the match that begins at ``start``, or ``None``."""
@@ -47,9 +53,9 @@ class Pattern:
                 continue
             position = _passed(element, words, position, passes)
             passes = 0
-            if position < len(words) and words[position] in element.words:
+            if _fits(element, words, position):
                 position += 1
-                while element.repeated and position < len(words) and words[position] in element.words:
+                while element.repeated and _fits(element, words, position):
                     position += 1
             elif not element.optional:
                 return None
@@ -72,6 +78,10 @@ def found_anywhere(patterns: Sequence[Pattern], words: Sequence[str]) -> bool:
     return any(longest_match(patterns, words, start) is not None for start in range(len(words)))
 
 
+def _fits(element: _Element, words: Sequence[str], position: int) -> bool:
+    return position < len(words) and (element.anything or words[position] in element.words)
+
+
 def _passed(element: _Element, words: Sequence[str], position: int, passes: int) -> int:
     for index in range(position, min(position + passes + 1, len(words))):
         if words[index] in element.words:
@@ -84,6 +94,8 @@ def _element(text: str) -> _Element:
         return _Element(frozenset(), gap=True)
     if text == '$':
         return _Element(frozenset(), end=True)
+    if text.rstrip('?') == '_':
+        return _Element(frozenset(), optional=text.endswith('?'), anything=True)
     optional, repeated = text.endswith(('?', '*')), text.endswith('*')
     words: set[str] = set()
     for part in text.rstrip('?*').split('|'):

@@ -36,7 +36,6 @@ _REQUESTS = compiled("""
     make sure that|to
     would|do you? mind
     mind|consider
-    how|what about
     try to
     i would? say|suggest|propose|recommend|rather that?
     time to
@@ -86,6 +85,7 @@ _GERUNDS = {
     'excluding': 'exclude',
     'cutting': 'cut',
 }
+_HOW_ABOUT = frozenset({('how', 'about'), ('what', 'about')})
 _NO_SUBJECTS = LABEL_WORDS | MASK_NOUNS | NEGATIONS | frozenset(
     ['problem', 'issue', 'mistake', 'error', 'question', 'reason', 'trouble', 'point', 'best', 'worst', 'only', 'if', 'why', 'how', 'when', 'same']
 )
@@ -117,6 +117,8 @@ def peeled(clause: Clause) -> tuple[tuple[str, ...], bool]:
     """
     words, asks = clause.words, clause.before in PLEASE
     while words:
+        if words[:2] in _HOW_ABOUT and words[2:] and words[2] in _GERUNDS:
+            words = words[2:]
         if words[0] in _GERUNDS:
             words = (_GERUNDS[words[0]], *words[1:])
         end = longest_match(_REQUESTS, words)

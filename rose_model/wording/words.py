@@ -9,6 +9,7 @@ def _words(text: str) -> frozenset[str]:
 
 ARTICLES = _words('a an the')
 DETERMINERS = ARTICLES | _words('this that these those its your his her their my our')
+POSSESSIVES = _words('my your his her our their')
 THIS = _words('this that it these those they')
 COPULAS = _words('is are was were')
 NEGATIONS = _words('not no never neither nor without')
@@ -71,7 +72,10 @@ NO_CATEGORY = _words(
     'anything everything someone somebody who what whatever mine yours same shame hole gap chance '
     'view job work step go fine ok okay fun size need '
     'two three four five six both several many few none each every any some more less much enough '
-    'call fault blunder misunderstanding confusion typo wreck fiasco dud'
+    'call fault blunder misunderstanding confusion typo wreck fiasco dud disgrace scandal farce '
+    'travesty mockery insult embarrassment bummer letdown nuisance puzzle mystery riddle challenge '
+    'keeper winner loser dream hoax scam fraud detail coincidence tie draw pass breeze snap pain '
+    'fake default habit rule must exception consequence result effect cause limit minimum maximum'
 )
 """Nouns that are no category of an object, and words that stand for nouns."""
 NOT_A_NAME_ALONE = _words(
@@ -88,6 +92,12 @@ NOT_A_NAME_ALONE = _words(
     'orange purple pink silver beige dark light bright'
 )
 """Words that name nothing when no article stands before them."""
+NO_FIRST_WORDS = _words(
+    'say read match fit reflect describe show include cover hold keep be have get go make mention '
+    'use write indicate mean express state contain help fix correct account respect give become '
+    'ein eine einen einem der die das den dem un une le la les el los las una uno il lo een det et'
+)
+"""Verbs, and articles of other languages: what they begin is no name."""
 MASS_NOUNS = _words(
     'grass sky water snow sand road pavement sidewalk asphalt vegetation foliage terrain soil mud '
     'gravel dirt concrete wood ice fog smoke rain clouds earth ground scenery traffic furniture '
