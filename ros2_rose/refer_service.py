@@ -15,7 +15,8 @@ from ros2_rose.srv import Refer
 from ros2_rose.worker import Segmenter
 from rose_model.errors import NotUnderstoodError
 from rose_model.records import Segment, Segmentation
-from rose_model.refinement import check_text, segment_iou
+from rose_model.refinement import check_text
+from rose_model.write_back import segment_iou
 
 SAME_IOU = 0.5
 """From here on the answer is a segment that the frame has already; the usual bound of a match."""

@@ -17,7 +17,8 @@ from rose_model.category_decoder import printable_name
 from rose_model.checkpoint import Pretrained
 from rose_model.config import STACKS, PatchFilterConfig, RoseConfig
 from rose_model.errors import ConfigError
-from rose_model.patch_decoder import DecodedPatches, PatchDecoder, PatchReadings
+from rose_model.mass_centre import centre_patch
+from rose_model.patch_decoder import DecodedPatches, PatchDecoder, PatchReadings, Proposals
 from rose_model.perception import Spoken
 from rose_model.records import FrameContext, Segment
 from rose_model.segmenter import MAX_RESPONSE_TOKENS, RoseSegmenter
@@ -46,7 +47,6 @@ class AnswerDecoder(PatchDecoder):
         patches: Tensor,
         context: FrameContext,
         candidates: Sequence[str] = (),
-        given: Tensor | None = None,
         deadline_s: float = math.inf,
     ) -> DecodedPatches:
         """As ``PatchDecoder.decode``.
@@ -54,7 +54,7 @@ class AnswerDecoder(PatchDecoder):
         Along ``<REGION>`` names and segments meet by their order alone, the segments in that of
         their patches: the first name is the first segment's.  Whoever gets none is called ``''``.
         """
-        decoded = super().decode(readings, patches, context, candidates, given, deadline_s)
+        decoded = super().decode(readings, patches, context, candidates, deadline_s)
         if not isinstance(readings, AnswerReadings):
             return decoded
         if readings.framework in STACKS:
@@ -70,14 +70,24 @@ class AnswerDecoder(PatchDecoder):
             ]
         return replace(decoded, segments=tuple(segments))
 
+    def settle(
+        self, readings: PatchReadings, proposals: Proposals, row: int, context: FrameContext
+    ) -> Segment | None:
+        """As ``PatchDecoder.settle``, with the name of the answer."""
+        segment = super().settle(readings, proposals, row, context)
+        if segment is None or not isinstance(readings, AnswerReadings):
+            return segment
+        place = segment.patch if readings.framework in STACKS else 0
+        name, score = (*readings.names, ('', 0.0))[min(place, len(readings.names))]
+        if readings.framework in STACKS:
+            segment = replace(segment, patch=_centre(segment, context))
+        return replace(segment, category=name, category_score=score)
+
 
 def _centre(segment: Segment, context: FrameContext) -> int:
     """The patch at the mass centre of a mask."""
-    grid, (height, width) = context.geometry.grid_size, context.geometry.original_size
-    rows, columns = segment.mask.nonzero()
-    row = int((segment.box_xyxy[1] + rows.mean() + 0.5) / height * grid)
-    column = int((segment.box_xyxy[0] + columns.mean() + 0.5) / width * grid)
-    return row * grid + column
+    grid, size = context.geometry.grid_size, context.geometry.original_size
+    return centre_patch(segment.mask, grid, segment.box_xyxy[:2], size)
 
 
 class AnswerSegmenter(RoseSegmenter):

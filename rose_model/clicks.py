@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rose_model.errors import InvalidRequestError
 from rose_model.preprocess import FrameGeometry
 from rose_model.records import PointHint
 
@@ -46,3 +47,54 @@ def point_prompt(points: Sequence[PointHint], geometry: FrameGeometry) -> tuple[
     xy = to_sam_frame(np.array([(point.x, point.y) for point in points], float), geometry)
     labels = [FOREGROUND_LABEL if p.is_foreground else BACKGROUND_LABEL for p in points]
     return torch.from_numpy(xy).float()[None], torch.tensor(labels, dtype=torch.int32)[None]
+
+
+def holds_clicks(
+    logits: Tensor, points: Sequence[PointHint], geometry: FrameGeometry
+) -> NDArray[np.bool_]:
+    """Return which masks hold every foreground click and no background click.
+
+    Args:
+        logits: float ``[K, M, M]`` on the CPU, in SAM's padded frame.
+        points: Clicks in pixels of the original image; without any every mask agrees.
+        geometry: Of the image.
+
+    Returns:
+        bool ``[K]``.
+    """
+    agrees = np.ones(len(logits), bool)
+    for point in points:
+        is_inside = _at(logits, point, geometry) > 0
+        agrees &= is_inside == point.is_foreground
+    return agrees
+
+
+def check_points(points: Sequence[PointHint], geometry: FrameGeometry) -> None:
+    """Refuse clicks outside of the image.
+
+    Raises:
+        InvalidRequestError: names the click and the size of the image.
+    """
+    height, width = geometry.original_size
+    for point in points:
+        if not (0 <= point.x < width and 0 <= point.y < height):
+            raise InvalidRequestError(
+                f'The point ({point.x}, {point.y}) is outside of the image of {width} x '
+                f'{height} pixels.'
+            )
+
+
+def _at(logits: Tensor, point: PointHint, geometry: FrameGeometry) -> NDArray[np.float32]:
+    """Logits ``[K]`` at a point of the image, interpolated as masks are when they are resized."""
+    (x, y), side = to_sam_frame(np.array((point.x, point.y)), geometry), logits.shape[-1]
+    scale = side / geometry.sam_size
+    height, width = geometry.content_in(side)
+    column = np.clip((x + 0.5) * scale - 0.5, 0, width - 1)
+    row = np.clip((y + 0.5) * scale - 0.5, 0, height - 1)
+    top, left = int(row), int(column)
+    bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
+    down, across = row - top, column - left
+    upper = logits[:, top, left] * (1 - across) + logits[:, top, right] * across
+    lower = logits[:, bottom, left] * (1 - across) + logits[:, bottom, right] * across
+    value: NDArray[np.float32] = (upper * (1 - down) + lower * down).numpy()
+    return value

@@ -169,6 +169,23 @@ class PostprocessConfig(_Frozen):
     min_region: Share = 0.0006
 
 
+class RefinementConfig(_Frozen):
+    """When an answer about one thing is taken (paper, Sec. 3.4); chosen on validation images.
+
+    ``min_presence``: objectness below which nothing in the image answers to the words.
+    ``given_log_odds``: how far a mask that is to be corrected is trusted; at 2 nine of ten of its
+    pixels are right.  ``candidates``: patches whose masks are looked at for one answer.
+    ``keep_above`` and ``keep_slope``: a refined mask is taken where SAM expects an IoU above
+    ``keep_above + keep_slope * overlap`` of it, ``overlap`` being its IoU with the given mask.
+    """
+
+    min_presence: Share = 0.05
+    given_log_odds: Annotated[float, Field(ge=0.0, le=20.0)] = 2.0
+    candidates: Annotated[int, Field(gt=0, le=256)] = 8
+    keep_above: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
+    keep_slope: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
+
+
 class CategoryConfig(_Frozen):
     """How names are generated: the prompt's template and the longest answer."""
 
@@ -204,6 +221,7 @@ class RoseConfig(_Frozen):
     super_patch: SuperPatchConfig = SuperPatchConfig()
     patch_filter: PatchFilterConfig = PatchFilterConfig()
     postprocess: PostprocessConfig = PostprocessConfig()
+    refinement: RefinementConfig = RefinementConfig()
     ablation: AblationConfig = AblationConfig()
 
     @model_validator(mode='after')

@@ -7,12 +7,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from rose_model.backends.interface import SamBackend
+from rose_model.backends.interface import ClickableSam, SamBackend
 from rose_model.candidates import NO_TEXT_TOWER, name_encoder
 from rose_model.category_decoder import CategoryDecoder, printable_name
+from rose_model.clicks import point_prompt
 from rose_model.config import Framework
 from rose_model.device import stage
 from rose_model.errors import ConfigError, InvalidRequestError, ModelOutputError
@@ -22,7 +24,7 @@ from rose_model.mask_decoder import decode_masks
 from rose_model.pace import Pace
 from rose_model.patch_filter import distinct_prompts
 from rose_model.postprocess import CroppedMask, crop_masks, keep_unique, shared_pixels
-from rose_model.records import FrameContext, Segment
+from rose_model.records import FrameContext, PointHint, Segment
 from rose_model.rose import Rose
 from rose_model.side_stream import SideStream
 from rose_model.super_patch import role_map
@@ -70,6 +72,20 @@ class _Masks:
     crops: list[CroppedMask]
 
 
+@dataclass(frozen=True, eq=False)
+class Proposals:
+    """Masks of K patches, best objectness first, of which one is to become an answer; on the CPU.
+
+    ``patches``: int64 ``[K]``.  ``objectness``: ``[K]`` in [0, 1].  ``logits``: float32
+    ``[K, M, M]`` in SAM's padded frame.  ``scores``: predicted IoU ``[K]`` in [0, 1].
+    """
+
+    patches: Tensor
+    objectness: Tensor
+    logits: Tensor
+    scores: Tensor
+
+
 class PatchDecoder:
     """Masks and names of kept patches; names are generated, or chosen from given candidates."""
 
@@ -109,13 +125,12 @@ class PatchDecoder:
         patches: Tensor,
         context: FrameContext,
         candidates: Sequence[str] = (),
-        given: Tensor | None = None,
         deadline_s: float = math.inf,
     ) -> DecodedPatches:
         """Segments of the kept ``patches`` ``[N]``, best first; duplicates and specks are gone.
 
-        ``given``: log-odds ``[M, M]`` that are known beforehand.  Duplicates go before names are
-        made: fewer names, and the same answer.  ``deadline_s``: a moment of ``time.monotonic``.
+        Duplicates go before names are made: fewer names, and the same answer.  ``deadline_s``: a
+        moment of ``time.monotonic``.
         When it is near, the last of the patches get no mask, but the first always does, and the
         last of the segments the name ``''``; masks go before names, for what has no name can still
         be avoided.
@@ -135,7 +150,7 @@ class PatchDecoder:
         patches, embedding = self._prompt(readings, patches)
         count = max(1, self._mask_pace.affordable(len(patches), deadline_s - start_s))
         kept = readings.at(patches[:count])
-        masks = self._mask(kept, embedding[:count], patches[:count], context, given)
+        masks = self._mask(kept, embedding[:count], patches[:count], context)
         middle_s = time.monotonic()
         self._mask_pace.add(len(patches[:count]), middle_s - start_s)
         to_name = self._name_pace.affordable(len(masks.rows), deadline_s - middle_s)
@@ -145,6 +160,73 @@ class PatchDecoder:
         unnamed = len(masks.rows) - len(names)
         segments = self._segments(masks, [*names, *unnamed * [('', 0.0)]])
         return DecodedPatches(segments, max(0, len(patches) - count), unnamed)
+
+    def propose(
+        self,
+        readings: PatchReadings,
+        context: FrameContext,
+        patches: Tensor,
+        points: Sequence[PointHint] = (),
+    ) -> Proposals:
+        """Decode the masks of patches without choosing among them.
+
+        Args:
+            readings: Of the frame.
+            context: Of the frame.
+            patches: int64 ``[K]``, at least one.
+            points: Clicks that SAM is shown beside each mask embedding; a backend that cannot
+                show them leaves them out.
+
+        Raises:
+            ModelOutputError: the score of a mask is not finite.
+        """
+        kept = readings.at(patches)
+        embedding = self._rose.patch_analyzer.mask_embedding(kept.embedding)
+        image = context.image_embeddings
+        if points and isinstance(self._sam, ClickableSam):
+            xy, labels = (
+                stage(t, embedding.device) for t in point_prompt(points, context.geometry)
+            )
+            logits, scores = self._sam.decode_clicked(embedding, xy, labels, image)
+            logits, scores = logits.float(), scores.float().clamp(0, 1)
+        else:
+            masks = decode_masks(self._sam, embedding, image, self._beside)
+            logits, scores = masks.logits, masks.scores
+        numbers, objectness, logits, scores = to_host(patches, kept.objectness, logits, scores)
+        if not scores.isfinite().all():
+            raise ModelOutputError('The score of a mask is not finite.')
+        return Proposals(numbers, objectness, logits, scores)
+
+    def settle(
+        self, readings: PatchReadings, proposals: Proposals, row: int, context: FrameContext
+    ) -> Segment | None:
+        """Make a segment, with a name and without an id, of one proposal.
+
+        Returns:
+            The segment, or ``None`` where its mask is empty or below the least area.
+        """
+        crop = self._crop(proposals.logits[row], context)
+        if crop is None:
+            return None
+        rows = torch.tensor([row])
+        masks = _Masks(
+            rows,
+            proposals.patches[rows],
+            proposals.objectness[rows],
+            proposals.scores[rows],
+            [crop],
+        )
+        patch = stage(proposals.patches[rows], readings.embedding.device)
+        return self._segments(masks, self._name(readings.embedding[patch], ()))[0]
+
+    def area(self, context: FrameContext, logits: Tensor) -> int:
+        """Return the pixels in the image of a mask with logits ``[M, M]``; 0 below the least."""
+        crop = self._crop(logits, context)
+        return 0 if crop is None else int(np.count_nonzero(crop.mask))
+
+    def _crop(self, logits: Tensor, context: FrameContext) -> CroppedMask | None:
+        limits = self._limits
+        return crop_masks([logits], context.geometry, limits.min_area, limits.min_region).get(0)
 
     def _prompt(self, readings: PatchReadings, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the ``patches`` ``[N]`` that get a mask, and their prompts for SAM."""
@@ -160,7 +242,6 @@ class PatchDecoder:
         embedding: Tensor,
         patches: Tensor,
         context: FrameContext,
-        given: Tensor | None,
     ) -> _Masks:
         """The masks of patches without duplicates and specks.
 
@@ -168,9 +249,12 @@ class PatchDecoder:
             ModelOutputError: a score is not finite.
         """
         masks = decode_masks(self._sam, embedding, context.image_embeddings, self._beside)
-        logits = masks.logits if given is None else masks.logits + given.to(masks.logits.device)
         logits, scores, shared, objectness, numbers = to_host(
-            logits, masks.scores, shared_pixels(logits), kept.objectness, patches
+            masks.logits,
+            masks.scores,
+            shared_pixels(masks.logits, context.geometry),
+            kept.objectness,
+            patches,
         )
         if not scores.isfinite().all():  # a mask of such numbers is empty, and falls away
             raise ModelOutputError('The score of a mask is not finite.')

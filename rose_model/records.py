@@ -30,11 +30,14 @@ class PatchRole(Enum):
 
 
 class RefinementCase(Enum):
-    """The three situations of conversation-based refinement (paper, Sec. 3.4)."""
+    """The three situations of conversation-based refinement (paper, Sec. 3.4), and a fourth: the
+    segment is nothing and goes.
+    """
 
     MASK = 'mask'
     CATEGORY = 'category'
     MISSED = 'missed'
+    DELETE = 'delete'
 
 
 class RefineTarget(Enum):

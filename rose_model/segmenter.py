@@ -21,12 +21,15 @@ from rose_model.backends.torch import TorchSam
 from rose_model.candidates import NO_TEXT_TOWER, check_candidates
 from rose_model.category_decoder import printable
 from rose_model.checkpoint import Pretrained, load_pretrained, read_config
+from rose_model.clicks import check_points
 from rose_model.config import PatchFilterConfig, RoseConfig
+from rose_model.corrector import Corrector
 from rose_model.cuda_graph import GraphedFunction
 from rose_model.device import find_device, find_dtype, refuse_eager_half, stage
 from rose_model.errors import (
     ConfigError,
     InvalidRequestError,
+    NoSuchSegmentError,
     NotUnderstoodError,
     RefinementRejectedError,
     TextTooLongError,
@@ -34,34 +37,33 @@ from rose_model.errors import (
 from rose_model.instructions import ALL_REGIONS, REFERRINGS, Prompter
 from rose_model.patch_decoder import PatchDecoder, PatchReadings
 from rose_model.patch_filter import best_patch, select_patches
-from rose_model.preprocess import make_views, normalise_lmm, normalise_sam, squash_mask
+from rose_model.preprocess import (
+    make_views,
+    normalise_lmm,
+    normalise_sam,
+)
 from rose_model.quantise import check_quantisation, quantise_language_model
 from rose_model.records import (
     FrameContext,
     PointHint,
     Refinement,
-    RefinementCase,
     RefineTarget,
     Segmentation,
 )
 from rose_model.refinement import (
-    allowed_patches,
     check_text,
     doubtful_segments,
-    given_logits,
     interpret,
     mask_sentence,
-    write_back,
 )
 from rose_model.side_stream import open_side_stream
 from rose_model.super_patch import role_map
+from rose_model.write_back import delete, rename, write_back
 
 _Method = TypeVar('_Method', bound=Callable[..., object])
 
 MAX_TEXT_TOKENS = 128
 MAX_RESPONSE_TOKENS = 256
-MIN_SINGLE_OBJECTNESS = 0.05
-"""Below it the best patch is taken for "no such thing here" when one thing is asked for."""
 
 
 def _inference(method: _Method) -> _Method:
@@ -103,6 +105,13 @@ class RoseSegmenter:
             self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer, self._beside
         )
         self._decoder.prepare(patch_filter.max_segments)
+        self._corrector = Corrector(
+            self.config,
+            patch_filter,
+            self._roles,
+            self._decoder,
+            lambda context, sentence, mask: self._perceive(context.lmm_pixels, sentence, mask),
+        )
 
     @classmethod
     def from_pretrained(
@@ -228,7 +237,7 @@ class RoseSegmenter:
         context, readings = self._look(image, sentence)
         best, objectness = best_patch(readings.objectness)
         frame = Segmentation((), context.geometry.original_size, sentence, context)
-        if objectness < MIN_SINGLE_OBJECTNESS:
+        if objectness < self.config.refinement.min_presence:
             return frame
         segments = self._decoder.decode(readings, best, context).segments
         return frame.with_segments(tuple(replace(segment, id='1') for segment in segments))
@@ -258,45 +267,50 @@ class RoseSegmenter:
     def refine(
         self,
         segmentation: Segmentation,
-        text: str,
+        text: str = '',
         *,
         segment_id: str = '',
         target: RefineTarget = RefineTarget.AUTO,
         points: tuple[PointHint, ...] = (),
+        label: str = '',
+        remove: bool = False,
     ) -> Refinement:
-        """Correct a segmented frame by a sentence; an empty ``segment_id`` means something missed.
+        """Correct a segmented frame by a sentence, by clicks, or by a label.
 
-        The frame itself is not changed; the corrected one is part of the answer.
+        Args:
+            segmentation: The frame; it is not changed, the corrected one is part of the answer.
+            text: A sentence; may be empty beside clicks, a label or ``remove``.
+            segment_id: The segment that is meant; empty means that something was missed.
+            target: What of the segment is to be changed; by default the text decides.
+            points: Clicks, in pixels of the image.
+            label: What the segment is called; it wins over the text.
+            remove: The segment is nothing and is deleted.
 
         Raises:
             NoSuchSegmentError: the frame has no segment of that id.
-            TextEmptyError, TextTooLongError, InvalidRequestError: text or points are not usable.
+            TextEmptyError, TextTooLongError, InvalidRequestError: text, label or points are not
+                usable, or contradict each other.
             NotUnderstoodError: nothing in the image answers to the text.
-            RefinementRejectedError: the model's mask is empty, or another object's.
+            RefinementRejectedError: the model's mask is empty, another object's, or not expected
+                to be better.
         """
-        request = interpret(segmentation, text, segment_id, target)
+        check_points(points, segmentation.context.geometry)
+        request = interpret(
+            segmentation,
+            text,
+            segment_id,
+            target,
+            label=label,
+            remove=remove,
+            is_clicked=bool(points),
+        )
+        if request.segment is not None and not request.needs_model:
+            if request.label is None:
+                return delete(segmentation, request.segment)
+            return rename(segmentation, request.segment, request.label)
         self._check_length(request.instruction)
-        context = segmentation.context
-        old = request.segment
-        allowed = torch.from_numpy(allowed_patches(points, old, context.geometry))
-        mask, given = None, None
-        if old is not None:
-            full = old.full_mask(segmentation.original_size)
-            mask = squash_mask(full, self.config.vision.input_size)
-            given = given_logits(full, context.geometry, self.config.sam)
-        readings = self._perceive(context.lmm_pixels, request.instruction, mask)
-        best, objectness = best_patch(readings.objectness, stage(allowed, self._rose.device))
-        if request.case is RefinementCase.MISSED and objectness < MIN_SINGLE_OBJECTNESS:
-            raise NotUnderstoodError(
-                f'Nothing in the image answers to {text.strip()!r} '
-                f'(best objectness {objectness:.3f}); add a point, or other words.'
-            )
-        answers = self._decoder.decode(readings, best, context, given=given).segments
-        if not answers:
-            raise RefinementRejectedError(
-                f'The answer to {text.strip()!r} is an empty mask; nothing was changed.'
-            )
-        return write_back(segmentation, request, answers[0], self.config.postprocess.nms_iou)
+        answer = self._corrector.answer(segmentation, request, points)
+        return write_back(segmentation, request, answer, self.config.postprocess.nms_iou)
 
     def self_refine(
         self, segmentation: Segmentation, *, deadline_s: float = math.inf
@@ -304,8 +318,8 @@ class RoseSegmenter:
         """Correct the frame's most doubtful masks without anybody asking: self-triggered
         refinement.
 
-        Each is refined with its own name and box; the answer is taken only where the model
-        expects a higher IoU of it.  ``deadline_s``: a moment of ``time.monotonic``; no refinement
+        Each is refined with its own name and box; the answer is taken only where it is expected to
+        be better, as in ``refine``.  ``deadline_s``: a moment of ``time.monotonic``; no refinement
         begins that would end after it, by what the longest one took.
         """
         longest_s = 0.0
@@ -318,12 +332,11 @@ class RoseSegmenter:
                 refinement = self.refine(
                     segmentation, sentence, segment_id=segment.id, target=RefineTarget.MASK
                 )
-            except RefinementRejectedError:
+            except (RefinementRejectedError, NotUnderstoodError, NoSuchSegmentError):
                 continue
             finally:
                 longest_s = max(longest_s, time.monotonic() - start_s)
-            if refinement.changed[0].mask_score > segment.mask_score:
-                segmentation = refinement.segmentation
+            segmentation = refinement.segmentation
         return segmentation
 
     def _check_length(self, text: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -23,4 +23,24 @@ class SamBackend(Protocol):
     def decode(self, mask_embedding: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """Low-resolution mask logits ``[N, M, M]`` and predicted IoU ``[N]`` for at least one mask
         embedding ``[N, C]``, all of the image ``[1, C, h, w]``.
+        """
+
+
+@runtime_checkable
+class ClickableSam(SamBackend, Protocol):
+    """A backend that shows SAM clicks beside the mask embedding; exported graphs do not."""
+
+    def decode_clicked(
+        self, mask_embedding: Tensor, points: Tensor, labels: Tensor, image_embeddings: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Decode mask embeddings together with the same clicks each.
+
+        Args:
+            mask_embedding: ``[N, C]``, at least one.
+            points: float ``[1, T, 2]``, as ``clicks.point_prompt`` gives them.
+            labels: int32 ``[1, T]``.
+            image_embeddings: ``[1, C, h, w]``.
+
+        Returns:
+            As ``decode``: logits ``[N, M, M]`` and predicted IoU ``[N]``.
         """

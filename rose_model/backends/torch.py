@@ -28,3 +28,14 @@ class TorchSam:
     def decode(self, mask_embedding: Tensor, image_embeddings: Tensor) -> tuple[Tensor, Tensor]:
         """As ``SamBackend.decode``."""
         return self._sam.decode(mask_embedding.to(self._dtype), image_embeddings.to(self._dtype))
+
+    def decode_clicked(
+        self, mask_embedding: Tensor, points: Tensor, labels: Tensor, image_embeddings: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """As ``ClickableSam.decode_clicked``."""
+        clicks = self._sam.embed_points(points, labels).to(self._dtype)
+        count = len(mask_embedding)
+        prompts = torch.cat(
+            (mask_embedding.to(self._dtype)[:, None], clicks.expand(count, -1, -1)), dim=1
+        )
+        return self._sam.decode_prompts(prompts, image_embeddings.to(self._dtype))

@@ -9,7 +9,7 @@ from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import MATCH_IOU
 from rose_model.evaluation.matching import match_greedily
 from rose_model.records import Segmentation
-from rose_model.refinement import segment_iou
+from rose_model.write_back import segment_iou
 
 
 class TemporalStability:

@@ -21,15 +21,13 @@ _COLOURS = ('red', 'blue', 'green', 'white', 'black', 'yellow', 'brown')
 FOREIGN_SHARE = 0.5
 """Of the absent descriptions: a noun of other data sets; the rest are of the own vocabulary."""
 
-_AMBIGUOUS = frozenset(
-    (
-        'animal apparel bicycle branch bridge building bus bush bushes car clouds couch dirt '
-        'dog earth eye field fog grass ground hat house hovel land leaves light man minibike '
-        'motorcycle mountain orange other palm path pavement person plant plaything pole road '
-        'roof runway sidewalk sign signboard skateboard skis sky skyscraper snowboard solid '
-        'stop street streetlight structural surfboard tower trade traffic tree truck van wall '
-        'window windowpane wood '
-    ).split()
+_AMBIGUOUS = (
+    'animal apparel bicycle branch bridge building bus bush bushes car clouds couch dirt dog '
+    'earth eye field fog ground grass hat house hovel land leaves light man minibike '
+    'motorcycle mountain orange palm path pavement person plant plaything pole road roof '
+    'runway sidewalk sign signboard skateboard skis sky skyscraper snowboard stop street '
+    'streetlight surfboard tower traffic tree trade truck van wall window windowpane wood '
+    'structural solid other'
 )
 """Words that may stand for something that a street shows, so that absence is not certain."""
 
@@ -84,7 +82,8 @@ def foreign_nouns(*, held_out: bool = False) -> tuple[str, ...]:
     names = [row['names'] for row in read_table('ade20k_150')]
     names += [row['name'] for row in read_table('coco_stuff')]
     plain = dict.fromkeys(plain_name(name.split('-')[0]) for name in names)
-    usable = [name for name in plain if not _AMBIGUOUS & set(name.split())]
+    ambiguous = frozenset(_AMBIGUOUS.split())
+    usable = [name for name in plain if not ambiguous & set(name.split())]
     return tuple(name for name in usable if (crc32(name.encode()) % 3 == 0) == held_out)
 
 

@@ -23,8 +23,8 @@ class Question:
     padded frame at the resolution of the mask logits.  ``points``: float ``[K, T, 2]`` and
     ``point_labels``: int32 ``[K, T]``, clicks that SAM is shown beside the mask embedding
     (``rose_model/clicks.py``); a row of -1 alone has none.  ``names`` and ``name_ids``: of each
-    region; ``name_inputs``: the ids with blanks, as the model reads them in training.  ``noun_ids``: ids
-    of the names without their attributes.
+    region; ``name_inputs``: the ids with blanks, as the model reads them in training.
+    ``noun_ids``: ids of the names without their attributes.
     """
 
     prompt: PerceptionPrompt

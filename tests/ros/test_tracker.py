@@ -10,7 +10,7 @@ from scipy.optimize import linear_sum_assignment
 
 from ros2_rose.tracker import MEMORY, MIN_IOU, Tracker, _cells
 from rose_model.records import Segment, Segmentation
-from rose_model.refinement import segment_iou
+from rose_model.write_back import segment_iou
 
 SIZE = (60, 80)
 
