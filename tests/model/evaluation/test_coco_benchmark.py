@@ -128,7 +128,7 @@ def test_the_tail_that_ap_needs_is_not_refined_by_the_model_itself(split, frame_
     model.config = model.config.model_copy(update={'patch_filter': own})
     figures = evaluate_coco(OpenedModel(model, model, None), split, range(1))
     assert model.refined_itself == [2]
-    assert figures['coco_ar100_self_agnostic'] == figures['coco_ar100_agnostic']
+    assert figures['coco_ar100_self_agnostic'].value == figures['coco_ar100_agnostic'].value
 
 
 def test_what_is_refused_changes_nothing(split, frame_of) -> None:
