@@ -14,6 +14,7 @@ _GROW_FIRST = compiled("""
     include|cover|contain|hold|capture|complete|fill|extend|expand|enlarge|grow|increase|stretch|widen|complement|append
     add the|a|its|some|more|what|missing|all|these|those ... to|of|part|rest|pixels|more|missing
     add the? rest|part|parts|remaining|missing|more
+    fill|close|remove|delete|erase|patch|mend|repair the|all|these|any|its* hole|holes|gap|gaps
     go further|on
     get|take|catch|grab|select|have|mark|segment the|all|its whole|entire|rest|remaining|of|full|complete
 """)
@@ -183,9 +184,11 @@ def _strengths(words: Sequence[str]) -> tuple[int, int]:
 
     3 for a request that begins so, 2 for sure words anywhere, 1 for doubtful ones.
     """
-    grows = 3 if longest_match(_GROW_FIRST, words) is not None else 0
-    shrinks = 3 if longest_match(_SHRINK_FIRST, words) is not None else 0
-    start = 0
+    grow_end = longest_match(_GROW_FIRST, words) or 0
+    shrink_end = longest_match(_SHRINK_FIRST, words) or 0
+    if grow_end or shrink_end:
+        return (3 if grow_end >= shrink_end else 0), (3 if shrink_end >= grow_end else 0)
+    grows = shrinks = start = 0
     while start < len(words):
         grow, shrink = _plainness(_GROW, words, start), _plainness(_SHRINK, words, start)
         # "Larger than" is more than "larger": of two readings the longer one holds.
