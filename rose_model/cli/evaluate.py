@@ -75,7 +75,8 @@ def _measure_task(preset: str, task: Task, weights: dict[str, str]) -> dict[str,
     begin = time.monotonic()
     figures, details = measure_task(task, model, lambda numbers: _progress(numbers, 'images'))
     name = model.segmenter.name
-    Console().print(figures_table(figures, f'{name} on {task.data.value}, {task.split}'))
+    split = details.get('split', task.split)
+    Console().print(figures_table(figures, f'{name} on {task.data.value}, {split}'))
     return {
         'model': name,
         'data': task.data.value,

@@ -1,18 +1,32 @@
-"""Real street frames: mean IoU on CamVid's eleven classes, and steadiness over its film."""
+"""Real street frames: mean IoU on CamVid's eleven classes, and steadiness over its film.
+
+Published figures are of the 233 frames of ``test``, so that both parts are measured wherever both
+are there, and every key ends with the part that it is of: ``miou_val``, ``miou_test``.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rose_model.data.camvid import CLASSES, IGNORE, CamVid
+from rose_model.data.camvid import CLASSES, IGNORE, CamVid, splits
+from rose_model.errors import DataError
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Segments
 from rose_model.evaluation.semantic import UNMAPPED, UNPREDICTED, Confusion, by_table, paint
 from rose_model.evaluation.temporal import TemporalStability
+
+EVALUATED = ('val', 'test')
+"""The parts that no model learns from."""
+FILM = 'val'
+"""The part whose frames are consecutive."""
+
+_LOG = logging.getLogger(__name__)
 
 SYNONYMS: Mapping[str, str] = MappingProxyType(
     {
@@ -93,3 +107,46 @@ def evaluate_camvid(
     if is_film:
         figures |= stability.figures()
     return figures, {'miou': generated.class_iou(), 'miou_candidates': chosen.class_iou()}
+
+
+ClassIouByKey = dict[str, dict[str, float]]
+"""IoU of each class by its name, under the key of the mean."""
+
+
+def found_splits(root: Path, wanted: str) -> tuple[str, ...]:
+    """Return which parts of CamVid are to be measured.
+
+    Args:
+        root: The folder of the data set.
+        wanted: A part, or several joined by ``+``, of which those are taken that are there.
+
+    Raises:
+        DataError: none of them is there.
+    """
+    asked, there = wanted.split('+'), splits(root)
+    chosen = tuple(split for split in asked if split in there)
+    if not chosen:
+        raise DataError(
+            f'{root} has no part {" or ".join(asked)} of CamVid; it has: '
+            f'{", ".join(there) or "none"}. Put images/*.jpg and labels/*.png in '
+            f'{root / asked[0]}.'
+        )
+    for split in asked:
+        if split not in chosen:
+            _LOG.warning(
+                '%s has no %s: the figures are of %s alone, and not of the same frames as '
+                'published ones of %s.',
+                *(root, split, ', '.join(chosen), split),
+            )
+    return chosen
+
+
+def evaluate_split(
+    segmenter: Segments, frames: CamVid, numbers: Iterable[int], split: str
+) -> tuple[Figures, ClassIouByKey]:
+    """Return figures and IoU by class of one part; all keys end with its name."""
+    figures, by_class = evaluate_camvid(segmenter, frames, numbers, is_film=split == FILM)
+    return (
+        {f'{key}_{split}': figure for key, figure in figures.items()},
+        {f'{key}_{split}': values for key, values in by_class.items()},
+    )

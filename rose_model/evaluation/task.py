@@ -14,7 +14,7 @@ from rose_model.data.formats import Format, open_images
 from rose_model.data.refer import References
 from rose_model.errors import ConfigError, DataError
 from rose_model.evaluation import streets
-from rose_model.evaluation.camvid import evaluate_camvid
+from rose_model.evaluation.camvid import EVALUATED, evaluate_split, found_splits
 from rose_model.evaluation.coco import evaluate_coco, open_split
 from rose_model.evaluation.figures import Figures
 from rose_model.evaluation.opened import OpenedModel
@@ -24,8 +24,6 @@ from rose_model.evaluation.semantic_benchmark import SemanticImages, evaluate_se
 from rose_model.evaluation.semantic_sets import LabelMaps, as_semantic
 
 DEFAULT_SCENES = 500
-FILM_SPLIT = 'val'
-"""The split of CamVid whose frames are consecutive."""
 
 
 class Data(StrEnum):
@@ -46,7 +44,7 @@ class Data(StrEnum):
 
 DEFAULT_SPLITS = {
     Data.STREETS: 'test',
-    Data.CAMVID: FILM_SPLIT,
+    Data.CAMVID: '+'.join(EVALUATED),  # whichever of them are there
     Data.COCO: 'val2017',
     Data.REFCOCO: 'val',
     Data.ADE20K: 'validation',
@@ -138,13 +136,22 @@ def _streets(task: Task, model: OpenedModel, progress: Progress) -> tuple[Figure
 def _camvid(
     task: Task, root: Path, model: OpenedModel, progress: Progress
 ) -> tuple[Figures, Details]:
-    frames = CamVid(root, task.split)
-    chosen = _chosen(task, len(frames))
-    figures, by_class = evaluate_camvid(
-        model.segmenter, frames, progress(chosen), is_film=task.split == FILM_SPLIT
-    )
-    class_iou = {key: plain(values) for key, values in by_class.items()}
-    return figures, {'images': len(chosen), 'class_iou': class_iou}
+    figures: Figures = {}
+    class_iou: dict[str, object] = {}
+    counts: dict[str, int] = {}
+    data = {split: CamVid(root, split) for split in found_splits(root, task.split)}
+    for split, frames in data.items():
+        chosen = _chosen(task, len(frames))
+        measured, by_class = evaluate_split(model.segmenter, frames, progress(chosen), split)
+        figures |= measured
+        class_iou |= {key: plain(values) for key, values in by_class.items()}
+        counts[split] = len(chosen)
+    return figures, {
+        'split': '+'.join(counts),
+        'images': sum(counts.values()),
+        'split_images': counts,
+        'class_iou': class_iou,
+    }
 
 
 def _semantic(

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from rose_model.data.camvid import CLASSES, IGNORE
 from rose_model.data.sample import LabelledRegion, Sample
-from rose_model.evaluation.camvid import SYNONYMS, evaluate_camvid
+from rose_model.errors import DataError
+from rose_model.evaluation.camvid import SYNONYMS, evaluate_camvid, found_splits
 from rose_model.evaluation.figures import Figure
+from rose_model.evaluation.opened import OpenedModel
 from rose_model.evaluation.report import conditions_record, figures_record, plain
 from rose_model.evaluation.semantic import UNMAPPED, by_table
+from rose_model.evaluation.task import DEFAULT_SPLITS, Data, Task, measure_task
 from rose_model.evaluation.temporal import TemporalStability
 from rose_model.presets import nano
 from rose_model.records import FrameContext
@@ -153,3 +158,67 @@ def test_the_conditions_tell_configuration_and_machine() -> None:
     other = nano().model_copy(update={'name': 'other'})
     assert conditions_record(other, 1.0)['config_sha256'] != first['config_sha256']
     assert first['thresholds']['match_iou'] == 0.5
+
+
+def write_split(root: Path, split: str, frames: int) -> None:
+    film = Film()
+    for index in range(frames):
+        folders = [root / split / name for name in ('images', 'labels')]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+        labels = film.labels(index)
+        labels[labels == IGNORE] = len(CLASSES)
+        image = np.full((*labels.shape, 3), index, np.uint8)
+        Image.fromarray(image).save(folders[0] / f'{index}.jpg', quality=100)
+        Image.fromarray(labels).save(folders[1] / f'{index}.png')
+
+
+def measured(root: Path, model, split: str = DEFAULT_SPLITS[Data.CAMVID]):
+    task = Task(Data.CAMVID, root, split, None, False)
+    return measure_task(task, OpenedModel(model, model, None), lambda numbers: numbers)
+
+
+def test_val_and_test_are_measured_side_by_side_and_every_key_says_which(
+    tmp_path, truth, frame_of
+) -> None:
+    write_split(tmp_path, 'val', 2)
+    write_split(tmp_path, 'test', 1)
+    figures, details = measured(tmp_path, Painter(truth, frame_of))
+    assert figures['miou_val'].value == figures['miou_test'].value == 1
+    assert all(key.endswith(('_val', '_test')) for key in figures)
+    assert (details['split'], details['images']) == ('val+test', 3)
+    assert details['split_images'] == {'val': 2, 'test': 1}
+    assert set(details['class_iou']) == {
+        'miou_val',
+        'miou_candidates_val',
+        'miou_test',
+        'miou_candidates_test',
+    }
+    assert 'temporal_kept_val' in figures
+    assert 'temporal_kept_test' not in figures  # its frames are not consecutive
+
+
+def test_without_test_frames_the_figures_say_that_they_are_of_val_alone(
+    tmp_path, truth, frame_of, caplog
+) -> None:
+    write_split(tmp_path, 'val', 2)
+    figures, details = measured(tmp_path, Painter(truth, frame_of))
+    assert details['split'] == 'val'
+    assert not any(key.endswith('_test') for key in figures)
+    assert 'has no test: the figures are of val alone' in caplog.text
+
+
+def test_one_part_can_be_asked_for_alone(tmp_path, truth, frame_of, caplog) -> None:
+    write_split(tmp_path, 'val', 2)
+    write_split(tmp_path, 'test', 1)
+    figures, _ = measured(tmp_path, Painter(truth, frame_of), 'test')
+    assert all(key.endswith('_test') for key in figures)
+    assert not caplog.text
+
+
+def test_a_folder_with_training_frames_alone_is_refused(tmp_path) -> None:
+    write_split(tmp_path, 'train', 1)
+    with pytest.raises(DataError, match='no part val or test of CamVid; it has: train'):
+        found_splits(tmp_path, 'val+test')
+    with pytest.raises(DataError, match=r'no part test .* it has: none'):
+        found_splits(tmp_path / 'nothing', 'test')
