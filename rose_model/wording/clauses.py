@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rose_model.wording.words import (
     ADVERBS,
@@ -149,7 +150,7 @@ def _is_letter(character: str) -> bool:
 
 def _expanded(tokens: list[str]) -> list[str]:
     words: list[str] = []
-    for token, following in zip(tokens, [*tokens[1:], ''], strict=True):
+    for token, following in pairwise([*tokens, '']):
         words += _full_form(token, following)
     return words
 

@@ -40,7 +40,7 @@ _FIRST = compiled("""
     are you sure @this is
     not @label
 """)
-_NO_COMPLAINTS = frozenset({'day', 'off', 'quits', 'back'})
+_NO_COMPLAINTS = frozenset({'day', 'off', 'quits', 'back', 'me', 'us', 'him', 'her', 'later'})
 
 
 def complaint(clause: Clause) -> tuple[bool, str | None]:

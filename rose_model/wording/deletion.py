@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from rose_model.wording.clauses import Clause
 from rose_model.wording.noun_phrases import NounPhrase, category, read_noun_phrase, without_ranks
 from rose_model.wording.patterns import compiled, found_anywhere, longest_match
-from rose_model.wording.statements import peeled
-from rose_model.wording.words import LABEL_NOUNS, LABEL_WORDS, MASK_NOUNS
+from rose_model.wording.statements import peeled, read_statement
+from rose_model.wording.words import ADVERBS, LABEL_NOUNS, LABEL_WORDS, LEFTOVERS, MASK_NOUNS
 
 _VERBS = compiled("""
     @delete
@@ -30,7 +30,7 @@ _SEGMENT = compiled("""
 _TAIL = compiled("""
     $
     away|out|off|up? @adverb* $
-    away|out|off of? here|there|sight $
+    away|out|off of? the|my|your? here|there|sight|way|view $
     completely|entirely|altogether|again|today|thanks|immediately|whole|fully|permanently|forever|soon|right|quickly|asap $
     for me|us|good $
     at once $
@@ -49,8 +49,6 @@ _TAIL = compiled("""
 """What may follow the segment where it is deleted as a whole."""
 _SAYINGS = compiled("""
     nothing $
-    <it> is @adverb* nothing real? at? all? $
-    <it> is @adverb* nothing but noise|air|background
     there is|was @adverb* nothing real? $
     there is|was @adverb* nothing @adverb* at? all? here|there|visible|in|at|on|to|of @place* all? $
     there is|was @adverb* nothing @adverb* at? all? here|there
@@ -70,8 +68,6 @@ _SAYINGS = compiled("""
     no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment at? all? here|there? $
     no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment in|at|on the|this|that
     no such ...
-    <it> is @adverb* not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|objects|anything|something|instance|detection at? all? here|there? $
-    <it> is @adverb* not|no @adverb* real|existing|existent $
     <it> is @adverb* not @adverb* here|there at? all|anymore? $
     <it> is @adverb* not @adverb* here|there? in|on the? reality|life|real|image|picture|photo|frame|scene
     i|we see|find nothing at? all? here|there? $
@@ -89,16 +85,11 @@ _SAYINGS = compiled("""
     should|must not even? be|exist here|there? $
     <it> should|must not exist
     <it> does not belong here|there $
-    <it> is|was @adverb* @unreal
-    <it> is|was @adverb* made up $
     <it> is|was|has @adverb* been? segmented|detected|found|marked by mistake|error|accident
     you|it hallucinated|invented|imagined this|that|it
     you made this|that|it up
-    <it> is @adverb* a|the|just|only|another|exact* duplicate|duplicated|double detection|segment|one?
     a|just|exact* duplicate detection|segment|one? $
     double|duplicated detection|segment|mask $
-    <it> is|was @adverb* a|an|another|the|some|just|only|also|clear|obvious|typical|pure|mere|complete|image|lens|sensor|compression|camera|rendering* @phantom
-    <it> is|was @adverb* a|an|another|the|some|clear|obvious|typical|pure|mere|complete* @false @found
     a|an|another|the|just|only|obvious|clear|pure|mere* @false @found
     a|an|another|the|just|only|obvious|clear|pure|mere|image|lens|sensor|compression* @phantom $
     false|spurious|bogus|fake $
@@ -121,6 +112,18 @@ _PASSIVE = compiled("""
     does|do not @adverb* exist
 """)
 """What stands behind the name of a thing that is to be deleted."""
+_IDENTITIES = compiled("""
+    nothing real? at? all? here|there? $
+    nothing but noise|air|background
+    not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|anything|something|instance|detection at? all? here|there? $
+    not|no @adverb* real|existing|existent $
+    @unreal
+    made up $
+    a|an|another|the|some|just|only|also|clear|obvious|typical|pure|mere|complete|image|lens|sensor|compression|camera|rendering* @phantom
+    a|an|another|the|some|clear|obvious|typical|pure|mere|complete* @false @found
+    a|the|just|only|another|exact* duplicate|duplicated|double detection|segment|one?
+""")
+"""What says behind "is" that the segment is none."""
 _NO_SUCH = compiled("""
     there is|was @adverb* no|not such? a|an|any?
     no
@@ -229,15 +232,14 @@ def _whole_thing(phrase: NounPhrase) -> Deletion | None:
     return None if name is None else Deletion(name)
 
 
-_TRIMMED = frozenset(
-    ['background', 'foreground', 'shadow', 'shadows', 'reflection', 'reflections', 'rest', 'surplus', 'excess', 'extra', 'pixels', 'surroundings', 'hole', 'holes', 'gap', 'gaps', 'overlap', 'road', 'street', 'ground', 'sky', 'floor', 'grass', 'pavement', 'sidewalk', 'part', 'parts']
-)
+_TRIMMED = frozenset({'hole', 'holes', 'gap', 'gaps', 'overlap', 'part', 'parts'})
+_TRIMMED |= LEFTOVERS
 """What is cut from a mask rather than deleted."""
 
 
 def _said(words: Sequence[str]) -> Deletion | None:
     """Return a deletion where words say that the segment is none, or that there is no such thing."""
-    if longest_match(_SAYINGS, words) is not None:
+    if longest_match(_SAYINGS, words) is not None or _is_none(words):
         return None if _speaks_of_a_name(words) else Deletion()
     thing = _named_thing(words)
     if thing is not None:
@@ -252,6 +254,17 @@ def _said(words: Sequence[str]) -> Deletion | None:
         return None
     name = category(NounPhrase(phrase.words, phrase.end, True, False))
     return None if name is None else Deletion(name, doubtful=True)
+
+
+def _is_none(words: Sequence[str]) -> bool:
+    """Return whether a clause says of anything that it is none."""
+    statement = read_statement(words)
+    if statement is None:
+        return False
+    start = statement.copula + 1
+    while start < len(words) and words[start] in ADVERBS:
+        start += 1
+    return longest_match(_IDENTITIES, words, start) is not None
 
 
 def _speaks_of_a_name(words: Sequence[str]) -> bool:

@@ -40,7 +40,7 @@ _BEFORE = compiled("""
     the? result|results|segmentation|picture|image|output|list|prediction|frame lacks|misses|omits|lack|lacking|missing
     i|we miss|lack
     i|we can|do not see|find a|the|any? mask|masks|segment for|of|on
-    i|we want|need|see also|have? segmented?
+    i|we want|need|see|have|got also|have? segmented?
     i|we am|are missing
     do|please not forget
     not forget|miss|ignore|skip

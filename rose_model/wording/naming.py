@@ -49,6 +49,7 @@ _NAMING_SURELY = compiled("""
     should|must|shall @adverb* be|have been?
     needs|has|ought to be
     <it> ... changed|set|corrected|switched|updated|converted|turned to|into
+    <it> shows|depicts|represents
     make|turn it|this|that|them one|object|thing|segment|region? into?
     change|switch|correct|update|convert it|this|that|them one|object|thing|segment|region? ... to|into
     change|switch|correct|replace|convert ... to|into|with|by
@@ -60,6 +61,7 @@ _LABEL_ALONE = compiled("""
     new|correct|right|true|proper|actual|real? @label name $
     the|its? @label of|for this|it|that object|segment|thing|one? $
     @label is|should|must|to be? $
+    change|set|modify|update|correct|use|apply|fix|edit|put|choose|take|replace|enter|write the|its|this|that|as? new|old|correct|right? @label name? to|as|with|by|into? be? $
     @right @label|word $
     should|must read|say|be $
 """)

@@ -80,6 +80,8 @@ def read_noun_phrase(words: Sequence[str], start: int) -> NounPhrase | None:
     open_end = end < len(words) and (
         words[end] in OPEN_ENDS or (words[end] in DETERMINERS and not determined)
     )
+    if open_end and words[end] == 'of' and words[end - 1] in CONTAINERS:
+        open_end = False
     kept = _without_participles(list(words[begin:end]))
     return NounPhrase(tuple(kept), begin + len(kept), determined, open_end) if kept else None
 

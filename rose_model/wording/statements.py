@@ -11,6 +11,7 @@ from rose_model.wording.words import (
     ADVERBS,
     ARTICLES,
     CLAUSE_STARTERS,
+    CLAUSE_VERBS,
     COPULAS,
     GENERIC,
     LABEL_WORDS,
@@ -22,7 +23,7 @@ from rose_model.wording.words import (
 )
 
 _REQUESTS = compiled("""
-    can|could|would|will you also|maybe|perhaps|kindly? be? so? kind|able|nice? and|to?
+    can|could|would|will you|we also|maybe|perhaps|kindly? be? so? kind|able|nice? and|to?
     can|could|may i get|ask|have you to?
     i would|d like|prefer|love|want you? to
     i want|need|wish|ask|beg|request you? to
@@ -85,6 +86,29 @@ _GERUNDS = {
     'excluding': 'exclude',
     'cutting': 'cut',
 }
+_WISHES = compiled("""
+    i would rather|prefer|like|love that|if|it? if? you
+    i wish you
+    i would appreciate it? if you
+    it would be ... if you
+""")
+_PASTS = {
+    'called': 'call',
+    'named': 'name',
+    'labelled': 'label',
+    'labeled': 'label',
+    'renamed': 'rename',
+    'changed': 'change',
+    'deleted': 'delete',
+    'removed': 'remove',
+    'erased': 'erase',
+    'dropped': 'drop',
+    'added': 'add',
+    'segmented': 'segment',
+    'included': 'include',
+    'excluded': 'exclude',
+    'made': 'make',
+}
 _HOW_ABOUT = frozenset({('how', 'about'), ('what', 'about')})
 _NO_SUBJECTS = LABEL_WORDS | MASK_NOUNS | NEGATIONS | frozenset(
     ['problem', 'issue', 'mistake', 'error', 'question', 'reason', 'trouble', 'point', 'best', 'worst', 'only', 'if', 'why', 'how', 'when', 'same']
@@ -99,11 +123,13 @@ class Statement:
     """A clause that says what something is.
 
     Attributes:
+        copula: The index of the "is".
         start: The index behind the copula and the adverbs.
         negated: The copula has a "not" or a "no".
         pronoun: The subject is "this", "it" or "the object", and no noun of its own.
     """
 
+    copula: int
     start: int
     negated: bool
     pronoun: bool
@@ -121,6 +147,9 @@ def peeled(clause: Clause) -> tuple[tuple[str, ...], bool]:
             words = words[2:]
         if words[0] in _GERUNDS:
             words = (_GERUNDS[words[0]], *words[1:])
+        wish = longest_match(_WISHES, words)
+        if wish is not None and words[wish:] and words[wish] in _PASTS:
+            words = (_PASTS[words[wish]], *words[wish + 1 :])
         end = longest_match(_REQUESTS, words)
         asks = asks or (end is not None and words[0] in {'can', 'could', 'would', 'will', 'may'})
         end = end or longest_match(_OPINIONS, words) or _opener(words)
@@ -139,7 +168,7 @@ def read_statement(words: Sequence[str]) -> Statement | None:
         return None
     subject = words[:copula]
     if not subject or (len(subject) == 1 and subject[0] in THIS):
-        return _behind_copula(words, copula + 1, True)
+        return _behind_copula(words, copula, True)
     describes = subject[0] == 'what' and len(subject) > 1 and subject[1] in _PERSONS
     if not describes and subject[0] not in THIS | {'the'}:
         return None
@@ -147,7 +176,7 @@ def read_statement(words: Sequence[str]) -> Statement | None:
     if not describes and any(word in _NO_SUBJECTS for word in head):
         return None
     pronoun = describes or any(word in GENERIC for word in head)
-    return _behind_copula(words, copula + 1, pronoun)
+    return _behind_copula(words, copula, pronoun)
 
 
 def _main_copula(words: Sequence[str]) -> int | None:
@@ -167,17 +196,19 @@ def _head(subject: Sequence[str]) -> Sequence[str]:
     return subject[:end]
 
 
-def _behind_copula(words: Sequence[str], index: int, pronoun: bool) -> Statement:
-    negated = False
+def _behind_copula(words: Sequence[str], copula: int, pronoun: bool) -> Statement:
+    index, negated = copula + 1, False
     while index < len(words) and (words[index] in ADVERBS or words[index] in {'not', 'no', 'never'}):
         negated = negated or words[index] in {'not', 'no', 'never'}
         index += 1
-    return Statement(index, negated, pronoun)
+    return Statement(copula, index, negated, pronoun)
 
 
 def _opener(words: Sequence[str]) -> int:
     """Return how many words at the start say nothing, zero or one."""
     if words[0] in OPENERS:
+        return 1
+    if words[0] == 'do' and words[1:2] and words[1] in CLAUSE_VERBS:
         return 1
     if words[0] == 'no' and len(words) > 1:
         following = words[1]

@@ -74,6 +74,10 @@ NO_CATEGORY = _words(
     'two three four five six both several many few none each every any some more less much enough '
     'call fault blunder misunderstanding confusion typo wreck fiasco dud disgrace scandal farce '
     'travesty mockery insult embarrassment bummer letdown nuisance puzzle mystery riddle challenge '
+    'match fit approximation estimate choice decision interpretation description explanation '
+    'observation judgement judgment outcome output response reply proposal option alternative '
+    'solution compromise definition version statement claim assumption opinion hint clue sign-off '
+    'tendency habit custom standard norm delight honour honor blessing curse torture scream '
     'keeper winner loser dream hoax scam fraud detail coincidence tie draw pass breeze snap pain '
     'fake default habit rule must exception consequence result effect cause limit minimum maximum'
 )
@@ -170,11 +174,12 @@ REPORTING = _words(
     'about of with for in on at from by to under behind near because'
 )
 """After one of these, "this is ..." is no sentence of its own."""
-CLAUSE_STARTERS = THIS | _words(
-    'i you there please not is should make call rename relabel delete remove erase add segment '
-    'include change set fix correct label mark do has needs look try take cut drop get extend '
-    'shrink expand exclude name give put its his no redo refine discard keep'
+CLAUSE_VERBS = _words(
+    'make call rename relabel delete remove erase add segment '
+    'include change set fix correct label mark look try take cut drop get extend shrink expand '
+    'exclude name give put redo refine discard keep'
 )
+CLAUSE_STARTERS = THIS | CLAUSE_VERBS | _words('i you there please not is should do has needs its his no')
 """Words that begin a clause behind "and"."""
 
 GROUPS: dict[str, frozenset[str]] = {
