@@ -24,9 +24,33 @@ from rose_model.instructions import ALL_REGIONS, FOREGROUND
 from rose_model.mask_decoder import decode_masks
 from rose_model.patch_filter import select_patches
 from rose_model.postprocess import suppress_duplicates
+from rose_model.preprocess import FrameGeometry
 from rose_model.rose import Rose
 from rose_model.segmenter import MAX_TEXT_TOKENS
 from rose_model.tokenizer import RoseTokenizer
+
+
+def configure(segmenter: RoseSegmenter, **changes: object) -> None:
+    """Change when an answer is taken; random weights are never sure."""
+    old = segmenter._corrector
+    limits = old.config.refinement.model_copy(update=changes)
+    config = old.config.model_copy(update={'refinement': limits})
+    segmenter._rose.config = config
+    segmenter._corrector = replace(old, config=config)
+
+
+def see_nothing(segmenter: RoseSegmenter) -> None:
+    """Let no patch answer to anything."""
+    last = segmenter._rose.patch_analyzer.objectness_head[-1]
+    torch.nn.init.zeros_(last.weight)
+    torch.nn.init.constant_(last.bias, -9.0)
+
+
+@pytest.fixture
+def willing(segmenter: RoseSegmenter) -> RoseSegmenter:
+    """A segmenter that takes any answer."""
+    configure(segmenter, min_presence=0.0, keep_above=-1.0, candidates=36)
+    return segmenter
 
 
 def test_segments_are_whole_records(segmenter: RoseSegmenter, image: np.ndarray) -> None:
@@ -99,7 +123,9 @@ def test_suppressing_before_naming_equals_suppressing_after(
         masks = decode_masks(
             rose.sam, rose.patch_analyzer.mask_embedding(chosen), context.image_embeddings
         )
-        kept = suppress_duplicates(masks.logits, objectness[patches], 0.6).tolist()
+        kept = suppress_duplicates(
+            masks.logits, objectness[patches], context.geometry, 0.6
+        ).tolist()
     named_first = {
         int(patches[row]): printable_name(segmenter._tokenizer.decode([names.token_ids[row]])[0])
         for row in kept
@@ -108,9 +134,14 @@ def test_suppressing_before_naming_equals_suppressing_after(
     assert {s.patch: s.category for s in frame.segments} == named_first
 
 
+def square(side: int) -> FrameGeometry:
+    """Of masks of that size all is content."""
+    return FrameGeometry((side, side), (side, side), side, grid_size=1)
+
+
 def test_survivors_do_not_overlap_and_every_duplicate_has_a_better_one() -> None:
     logits, scores = torch.randn(30, 8, 8) + 0.5, torch.rand(30)
-    kept = suppress_duplicates(logits, scores, 0.4).tolist()
+    kept = suppress_duplicates(logits, scores, square(8), 0.4).tolist()
     masks = logits > 0
     iou = [[((a & b).sum() / (a | b).sum()).item() for b in masks] for a in masks]
     for row in range(30):
@@ -120,7 +151,7 @@ def test_survivors_do_not_overlap_and_every_duplicate_has_a_better_one() -> None
 
 def test_empty_masks_are_no_segments() -> None:
     logits = torch.full((3, 4, 4), -1.0)
-    assert suppress_duplicates(logits, torch.rand(3), 0.5).tolist() == []
+    assert suppress_duplicates(logits, torch.rand(3), square(4), 0.5).tolist() == []
 
 
 @pytest.mark.parametrize('size', [(1, 1), (1, 500), (7, 7), (333, 3)])
@@ -146,20 +177,44 @@ def test_what_is_no_rgb_image_is_refused(segmenter: RoseSegmenter, bad: np.ndarr
 
 
 def test_mask_and_label_corrections_change_their_segment_only(
-    segmenter: RoseSegmenter, image: np.ndarray
+    willing: RoseSegmenter, image: np.ndarray
 ) -> None:
-    frame = segmenter.segment(image)
+    frame = willing.segment(image)
     target = frame.segments[1]
     for text, case in (
-        ('include the whole thing', RefinementCase.MASK),
+        ('the mask is not right', RefinementCase.MASK),
         ('this is a bus', RefinementCase.CATEGORY),
     ):
-        result = segmenter.refine(frame, text, segment_id=target.id)
+        result = willing.refine(frame, text, segment_id=target.id)
         assert result.case is case
         assert [segment.id for segment in result.changed] == [target.id]
         assert result.changed[0].revision == 1
         others = {s.id: s for s in result.segmentation.segments if s.id != target.id}
-        assert all(others[s.id] is s for s in frame.segments if s.id != target.id)
+        gone = {target.id, *result.removed}
+        assert all(others[s.id] is s for s in frame.segments if s.id not in gone)
+
+
+def test_a_deleted_segment_is_gone(segmenter: RoseSegmenter, image: np.ndarray) -> None:
+    frame = segmenter.segment(image)
+    for words in ({'text': 'this is nothing, remove it'}, {'remove': True}):
+        result = segmenter.refine(frame, segment_id='1', **words)
+        assert (result.case, result.removed) == (RefinementCase.DELETE, ('1',))
+        assert result.segmentation.segments == frame.segments[1:]
+
+
+def test_a_label_can_be_given_outright(segmenter: RoseSegmenter, image: np.ndarray) -> None:
+    frame = segmenter.segment(image)
+    (changed,) = segmenter.refine(frame, segment_id='1', label='larger').changed
+    assert (changed.category, changed.category_score) == ('larger', 1.0)
+    assert np.array_equal(changed.mask, frame.find('1').mask)
+
+
+def test_a_click_alone_is_answered(willing: RoseSegmenter, image: np.ndarray) -> None:
+    frame = willing.segment(image)
+    click = (PointHint(60, 45, is_foreground=True),)
+    assert willing.refine(frame, points=click, segment_id='1').changed[0].id == '1'
+    empty = replace(frame, segments=())
+    assert len(willing.refine(empty, points=click).segmentation.segments) == 1
 
 
 def test_corrections_build_on_each_other(segmenter: RoseSegmenter, image: np.ndarray) -> None:
@@ -171,16 +226,17 @@ def test_corrections_build_on_each_other(segmenter: RoseSegmenter, image: np.nda
 
 
 def test_a_missed_object_is_added_or_said_not_to_be_there(
-    segmenter: RoseSegmenter, image: np.ndarray, monkeypatch: pytest.MonkeyPatch
+    willing: RoseSegmenter, image: np.ndarray
 ) -> None:
-    frame = replace(segmenter.segment(image), segments=())
-    monkeypatch.setattr('rose_model.segmenter.MIN_SINGLE_OBJECTNESS', 0.0)
-    added = segmenter.refine(frame, 'you missed the red car', points=(PointHint(60, 45, True),))
+    frame = replace(willing.segment(image), segments=())
+    added = willing.refine(frame, 'you missed the red car')
     assert added.case is RefinementCase.MISSED
     assert len(added.segmentation.segments) == 1
-    monkeypatch.setattr('rose_model.segmenter.MIN_SINGLE_OBJECTNESS', 1.1)
+    see_nothing(willing)
+    configure(willing, min_presence=0.05)
     with pytest.raises(NotUnderstoodError, match='red car'):
-        segmenter.refine(frame, 'you missed the red car')
+        willing.refine(frame, 'you missed the red car')
+    assert willing.refine(frame, 'the red car', points=(PointHint(9, 9, True),)).changed
 
 
 def test_an_empty_answer_is_rejected_and_changes_nothing(
@@ -204,7 +260,7 @@ def test_unknown_segments_and_long_texts_are_refused(
     with pytest.raises(NoSuchSegmentError):
         segmenter.refine(frame, 'this is a bus', segment_id='nobody')
     with pytest.raises(TextTooLongError, match=str(MAX_TEXT_TOKENS)):
-        segmenter.refine(frame, 'ж' * 500, segment_id='1')
+        segmenter.refine(frame, 'ж ' * 300, segment_id='1')
     with pytest.raises(TextTooLongError):
         segmenter.segment(image, 'ж' * 500)
 
