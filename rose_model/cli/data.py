@@ -18,6 +18,7 @@ from rich.text import Text
 from rose_model.cli.output import write_json
 from rose_model.config import RoseConfig
 from rose_model.data.check import SetReport, check_set
+from rose_model.data.exclusion import read_excluded
 from rose_model.data.formats import Found, find_sets
 from rose_model.data.sample import Sample
 from rose_model.data.street_export import export_streets
@@ -66,15 +67,26 @@ def check(
         bool, typer.Option('--strict', help='Exit with 3 at any fault, not only above 1 %.')
     ] = False,
     workers: Annotated[int, typer.Option(min=1, help='Processes that read.')] = 1,
+    exclude: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Leave out what a recipe's exclude_images does: refs(SPLIT_BY).p or a text file "
+            'with ids of COCO; may be given several times.'
+        ),
+    ] = None,
 ) -> None:
     """Find the data sets below a folder, read all of them, and tell what is in them and what is
     lost; exit code 3 where training would refuse one.
     """
     # Every fault is told below; the readers' own warnings would tell them twice.
     logging.getLogger('rose_model.data').setLevel(logging.ERROR)
-    reports = []
-    for found in find_sets(root):
-        reports.append(check_set(found, without_patch, workers=workers, progress=_progress(found)))
+    excluded = read_excluded(exclude or ())
+    reports = [
+        check_set(
+            found, without_patch, workers=workers, progress=_progress(found), excluded=excluded
+        )
+        for found in find_sets(root)
+    ]
     console = Console()
     console.print(reports_table(reports, root))
     side = _model().vision.grid_size

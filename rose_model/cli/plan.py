@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from rose_model.errors import ConfigError
+from rose_model.data.exclusion import read_excluded
+from rose_model.errors import ConfigError, DataError
 from rose_model.presets import PRESETS
-from rose_model.training.recipe import read_recipe
+from rose_model.training.recipe import Recipe, read_recipe
 
 if TYPE_CHECKING:  # importing it takes seconds
     from rose_model.training.plan import Plan
@@ -34,7 +36,7 @@ def plan(
         float, typer.Option(min=0.001, help='Of a GPU, dense bfloat16; the default is an A800.')
     ] = 312.0,
 ) -> None:
-    """Memory of each GPU by part, and images a second at most; nothing is loaded."""
+    """Memory of each GPU by part, and images a second at most; no data and no weights are read."""
     if preset not in PRESETS:
         raise ConfigError(f'No preset {preset!r}; known: {", ".join(sorted(PRESETS))}.')
     from rose_model.training.plan import make_plan
@@ -57,6 +59,26 @@ def plan(
         soft_wrap=True,
         highlight=False,
     )
+    for line in exclusions(recipe):
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def exclusions(recipe: Recipe) -> Iterator[str]:
+    """Yield a line for each data set of the stage ``whole`` that images are excluded from."""
+    parts = recipe.whole.data if isinstance(recipe.whole.data, tuple) else ()
+    for part in parts:
+        if not part.exclude_images:
+            continue
+        name = f'{part.format} {part.split}, {part.root}'
+        try:
+            count = len(read_excluded(part.exclude_images))
+        except DataError as error:
+            yield f'{name}: training would stop: {error}'
+        else:
+            yield (
+                f'{name}: {count:,} images are excluded, where it has them; rose data check '
+                '--exclude counts them.'
+            )
 
 
 def memory_table(plan: Plan, title: str) -> Table:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from rose_model.data.exclusion import Excluding, HasImageIds
 from rose_model.data.faults import MAX_FAULTY
 from rose_model.data.formats import Found
 from rose_model.data.labelled import LabelledImages
@@ -82,12 +83,18 @@ class SetReport:
 
 
 def check_set(
-    found: Found, without_patch: WithoutPatch, *, workers: int = 1, progress: Progress
+    found: Found,
+    without_patch: WithoutPatch,
+    *,
+    workers: int = 1,
+    progress: Progress,
+    excluded: frozenset[int] = frozenset(),
 ) -> SetReport:
     """Read every image of a split with all its labels.
 
     ``workers``: processes that read; the report does not depend on their number.  ``progress``
-    passes on what was read, with the number of images.
+    passes on what was read, with the number of images.  ``excluded``: ids of images of COCO that
+    are left out where a format has such ids; the notes say how many they are.
 
     Raises:
         RoseError: a process was killed.
@@ -101,6 +108,11 @@ def check_set(
         except DataError:
             # None of it is sound, or a file that all depends on is missing.
             return _nothing(found, tuple(str(error).splitlines()))
+    if excluded and isinstance(images, HasImageIds):
+        try:
+            images = Excluding(images, excluded)
+        except DataError as error:
+            return _nothing(found, (str(error),))
     reader = _Reader(images, without_patch)
     with _reading(reader, len(images), workers) as reads:
         results = list(progress(reads, len(images)))

@@ -112,6 +112,11 @@ class CocoInstances:
         """Image ``index``; a smaller annotation lies over a larger one, a crowd is void."""
         return self._sample(self.pictures[index], self._largest_first(self.pictures[index].id))[0]
 
+    @property
+    def image_ids(self) -> tuple[int | str, ...]:
+        """The id of each image, in the order of ``pictures``."""
+        return tuple(picture.id for picture in self.pictures)
+
     def annotation(self, number: int) -> Annotation | None:
         """The annotation with that id, if the file has it and it is sound."""
         return self._annotations.get(number)

@@ -96,6 +96,11 @@ class CocoPanoptic:
         if not self.pictures:
             raise DataError(f'{annotations} annotates no image; name another file.')
 
+    @property
+    def image_ids(self) -> tuple[int | str, ...]:
+        """The id of each image, in the order of ``pictures``."""
+        return tuple(item.picture.id for item in self.pictures)
+
     def __len__(self) -> int:
         return len(self.pictures)
 

@@ -75,6 +75,20 @@ class CocoStuff:
         is_split = instances is None and encoding is Encoding.STUFF_THING_MAPS
         self.notes = (NOTE_PARTS,) if is_split else ()
 
+    @property
+    def image_ids(self) -> tuple[int, ...]:
+        """The id of each image, in the order of ``files``: the number that ends its name.
+
+        Raises:
+            DataError: a name ends with no number.
+        """
+        try:
+            return tuple(int(file.name.rpartition('_')[2]) for file in self.files)
+        except ValueError as error:
+            raise DataError(
+                f'A map of COCO-Stuff has a name without an id: {error}; keep the published names.'
+            ) from error
+
     def __len__(self) -> int:
         return len(self.files)
 

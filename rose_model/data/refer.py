@@ -136,8 +136,9 @@ class Referring:
     """The expressions of a split: one example for each sentence, in the file's order.
 
     ``split``: ``train``, ``val``, ``testA``, ...; ``test`` means all test splits, and ``testA``
-    takes references of ``testAB``, too, as in RefCLEF.  The others are those of ``References``, as
-    are ``faults``.
+    takes references of ``testAB``, too, as in RefCLEF.  ``excluded``: ids of images whose
+    expressions are left out, ``lost`` of them.  The others are those of ``References``, as are
+    ``faults``.
 
     Raises:
         DataError: as ``References``, or the split is empty.
@@ -151,16 +152,24 @@ class Referring:
         split_by: str,
         *,
         max_faulty: float = MAX_FAULTY,
+        excluded: frozenset[int] = frozenset(),
     ) -> None:
         self._references = References(folder, images, split_by, max_faulty=max_faulty)
         self.faults = self._references.faults
         self.kinds = self._references.instances.kinds
-        self._pairs = [
+        pairs = [
             (reference, sentence.sent)
             for reference in self._references.all
             if _belongs(reference.split, split)
             for sentence in reference.sentences
         ]
+        self._pairs = [pair for pair in pairs if pair[0].image_id not in excluded]
+        self.lost = len(pairs) - len(self._pairs)
+        if pairs and not self._pairs:
+            raise DataError(
+                f'All expressions of {split!r} in {self._references.path} are about excluded '
+                f'images; name other files in exclude_images.'
+            )
         if not self._pairs:
             known = ', '.join(sorted({reference.split for reference in self._references.all}))
             raise DataError(
@@ -191,6 +200,8 @@ class ReferringImages:
         self._indices = [
             index for index, picture in enumerate(self._instances.pictures) if picture.id in told
         ]
+        ids = self._instances.image_ids
+        self.image_ids = tuple(ids[index] for index in self._indices)
         sentences: Counter[str] = Counter()
         for reference in references.all:
             sentences[reference.split] += len(reference.sentences)

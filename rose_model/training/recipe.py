@@ -20,11 +20,21 @@ from pydantic import (
 from rose_model.arms import ARMS
 from rose_model.data.formats import Format
 from rose_model.errors import ConfigError
+from rose_model.training.losses import ObjectiveRecipe
 from rose_model.training.lora import LoraRecipe, find_lora
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
 FOLDER = Path(__file__).parent / 'recipes'
+HAVE_COCO_IDS = (
+    Format.COCO,
+    Format.COCO_PANOPTIC,
+    Format.COCO_STUFF,
+    Format.COCO_STUFF_JSON,
+    Format.COCO_STUFF_PIXELMAPS,
+    Format.REFER,
+)
+"""The formats whose images have COCO's ids; of references RefCLEF's have others."""
 
 
 class DataPart(BaseModel):
@@ -33,7 +43,9 @@ class DataPart(BaseModel):
 
     ``format``: ``streets``, which are drawn, or one of ``rose_model.data.formats``; ``root`` and
     ``split`` as ``rose data check`` shows them.  Of expressions the split has two parts:
-    ``unc/train``.
+    ``unc/train``.  ``exclude_images``: files that name images of COCO which are left out, because
+    a benchmark measures on them: ``refs(SPLIT_BY).p`` of references, for the images of all their
+    splits but ``train``, or a text file with an id a line.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid')
@@ -42,9 +54,15 @@ class DataPart(BaseModel):
     root: Path | None = None
     split: str = ''
     rate: Positive = 1
+    exclude_images: tuple[Path, ...] = ()
 
     @model_validator(mode='after')
     def _check(self) -> Self:
+        if self.exclude_images and self.format not in HAVE_COCO_IDS:
+            raise ValueError(
+                f'exclude_images is for images of COCO: {", ".join(HAVE_COCO_IDS)}; format '
+                f'{self.format} has others.'
+            )
         given = {self.root is not None, self.split != ''}
         if given != {self.format != 'streets'}:
             raise ValueError(
@@ -142,6 +160,9 @@ class Recipe(BaseModel):
     ROSE folder or a shipped model to go on from.  ``name``: what the trained model is called, if
     not as that.  ``arm``: which of the paper's ablations is trained (``rose_model/arms.py``), if
     any.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last ones.
+    ``objective``: what is minimised in the stages words and whole.
+    ``seed``: of random weights, of whatever is drawn, and of the examples: another seed sees other
+    scenes, or the images of a data set in another order.
     ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
     ``lora``: train adapters and what the paper trains beside them instead of everything, by the
     name of a preset (default, paper, light) or by its values; the trained model has them merged.
@@ -161,6 +182,7 @@ class Recipe(BaseModel):
     sam: StageRecipe | None = None
     words: StageRecipe | None = None
     whole: StageRecipe
+    objective: ObjectiveRecipe = ObjectiveRecipe()
     freeze_sam_encoder: bool = False
     lora: Annotated[LoraRecipe | None, BeforeValidator(find_lora)] = None
     gradient_checkpointing: bool = False

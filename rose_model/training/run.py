@@ -16,7 +16,7 @@ from rose_model.training.attention import attend_by_products
 from rose_model.training.beginning import TrainedModel, begin
 from rose_model.training.checkpointing import Checkpoint, CheckpointStore, has_checkpoint
 from rose_model.training.recipe import Recipe, StageRecipe
-from rose_model.training.recipe_source import open_source
+from rose_model.training.recipe_source import check_exclusions, open_source
 from rose_model.training.run_lock import run_lock
 from rose_model.training.sources import street_words
 from rose_model.training.stages import (
@@ -50,10 +50,14 @@ def run_training(recipe: Recipe, folder: Path, *, resume: bool) -> Path:
         ConfigError: the folder holds a run already and ``resume`` is false, or another process
             trains there, or the recipe does not fit the model or the number of processes.
         CheckpointError: ``resume`` is true and there is no run, or no checkpoint is whole.
+        DataError: a file of excluded images is missing, or a data set cannot be read.
         TrainingError: the loss stayed non-finite, or the examples do not come.
         StorageError: there is no room for a checkpoint.
         StoppedError: a signal ended the run early.
     """
+    for stage_recipe in (recipe.vision, recipe.sam, recipe.whole):
+        if stage_recipe is not None:
+            check_exclusions(stage_recipe)
     with join_world() as world, stop_signal() as stop, _hold(folder, world):
         resumed = _open_run(recipe, folder, world, resume=resume)
         model = begin(recipe, folder, world)
@@ -173,7 +177,15 @@ def _stage(name: str, recipe: Recipe, model: TrainedModel) -> tuple[Stage[Any], 
         stage = SamStage(rose.sam, rose.config, open_source(stage_recipe))
     elif name == WORDS:
         source = street_words(stage_recipe.word_questions)
-        stage = WholeStage(rose, prompter, model.text_tokenizer, source, masks=False)
+        stage = WholeStage(
+            rose, prompter, model.text_tokenizer, source, masks=False, recipe=recipe.objective
+        )
     else:
-        stage = WholeStage(rose, prompter, model.text_tokenizer, open_source(stage_recipe))
+        stage = WholeStage(
+            rose,
+            prompter,
+            model.text_tokenizer,
+            open_source(stage_recipe),
+            recipe=recipe.objective,
+        )
     return stage, stage_recipe
