@@ -59,7 +59,7 @@ def main() -> None:
     wait_until_quiet()
     torch.set_num_threads(THREADS)
     config = PRESETS[arguments.preset]()
-    prompter = Prompter(word_tokenizer(), config.category.template)
+    prompter = Prompter.of(word_tokenizer(), config.category)
     work = frame_work(config, load_of(prompter, OBJECTS))
     start_s, dtype = time.monotonic(), faster_dtype()
     if arguments.measure:

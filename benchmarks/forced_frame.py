@@ -24,7 +24,7 @@ from rose_model.checkpoint import Pretrained
 from rose_model.config import PatchFilterConfig, RoseConfig, SamConfig
 from rose_model.instructions import ALL_REGIONS, Prompter
 from rose_model.mask_decoder import decode_masks
-from rose_model.preprocess import FrameGeometry, mask_content
+from rose_model.preprocess import FrameGeometry
 from rose_model.rose import Rose, build_rose
 from rose_model.tokenizer import CATEGORY_TOKEN, END_TOKEN, PAD_TOKEN, RoseTokenizer
 from rose_model.work import Load
@@ -119,7 +119,7 @@ def make_frame(
     limits = config.postprocess.model_copy(update={'max_similarity': 1.0})
     config = config.model_copy(update={'category': category, 'postprocess': limits})
     tokenizer = word_tokenizer()
-    prompter = Prompter(tokenizer, category.template)
+    prompter = Prompter.of(tokenizer, category)
     rose = random_rose(partial(build_rose, config), dtype)
     logits = separate_masks(objects, FrameGeometry.of(size, config), config.sam).to(dtype)
     rose.sam = randomised(partial(ForcedSam, config.sam, logits), dtype)
@@ -164,7 +164,7 @@ def word_tokenizer(words: int = 1) -> RoseTokenizer:
 
 def separate_masks(count: int, geometry: FrameGeometry, config: SamConfig) -> Tensor:
     """Logits ``[count, M, M]`` of ellipses in a grid over the image; none touches another."""
-    height, width = mask_content(geometry, config)
+    height, width = geometry.content_in(config.mask_size)
     columns = ceil((count * width / height) ** 0.5)
     cell_height, cell_width = height / ceil(count / columns), width / columns
     y, x = torch.meshgrid(*2 * [torch.arange(config.mask_size) + 0.5], indexing='ij')

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from rose_model.errors import ConfigError
 
 Framework = Literal['decode_embed', 'along_region', 'vanilla_stack', 'dense_stack']
+CategoryQuestion = Literal['before', 'after']
 RefinementInput = Literal['concatenation', 'drawn_mask', 'drawn_mask_and_box']
 STACKS: tuple[Framework, ...] = ('vanilla_stack', 'dense_stack')
 """Frameworks whose masks are of tokens and not of patches."""
@@ -187,9 +188,15 @@ class RefinementConfig(_Frozen):
 
 
 class CategoryConfig(_Frozen):
-    """How names are generated: the prompt's template and the longest answer."""
+    """How names are generated: the prompt's template and the longest answer.
+
+    ``question``: whether a name is asked for ``before`` or ``after`` the category embedding.  The
+    paper prints it after (Sec. 3.3).  What comes before is computed once for all names, so before
+    is faster.  ``None`` is the template's own: ``after`` for rose, ``before`` for chatml.
+    """
 
     template: Literal['rose', 'chatml']
+    question: CategoryQuestion | None = None
     max_new_tokens: Positive = 12
 
 

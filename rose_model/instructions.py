@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from rose_model.answers import AnswerForm, answer_form
-from rose_model.config import Framework
+from rose_model.config import CategoryConfig, CategoryQuestion, Framework
 from rose_model.prompts.sentences import (
     ALL_REGIONS,
     FOREGROUND,
@@ -124,15 +124,14 @@ def read_counts(sentence: str) -> dict[str, int] | None:
 class ChatTemplate:
     """Pieces of a dialogue; a piece is a text or the name of a special token.
 
-    ``ask_before`` and ``ask_after`` the category embedding is what names are asked for by.
+    ``question``: whether names are asked for before or after the category embedding.
     """
 
     before_user: tuple[str, ...]
     after_user: tuple[str, ...]
     specials: frozenset[str]
     end: str
-    ask_before: str = ''
-    ask_after: str = ''
+    question: CategoryQuestion
 
 
 _TEMPLATES: dict[str, ChatTemplate] = {
@@ -142,7 +141,7 @@ _TEMPLATES: dict[str, ChatTemplate] = {
         (' ASSISTANT:',),
         frozenset({END_TOKEN}),
         END_TOKEN,
-        ask_after=f' {_CATEGORY_QUESTION}.',
+        'after',
     ),
     # The dialogue that LLaVA-OneVision's Qwen2 was trained on.  Names are asked for before the
     # embedding: what comes after it is computed for each name, what comes before it only once.
@@ -158,7 +157,7 @@ _TEMPLATES: dict[str, ChatTemplate] = {
         ('<|im_end|>', '\n', '<|im_start|>', 'assistant\n'),
         frozenset({'<|im_start|>', '<|im_end|>'}),
         '<|im_end|>',
-        ask_before=f'{_CATEGORY_QUESTION}:',
+        'before',
     ),
 }
 
@@ -186,9 +185,20 @@ class CategoryPrompt:
 class Prompter:
     """Sentences to token ids, in the dialogue of one template."""
 
-    def __init__(self, tokenizer: RoseTokenizer, template: Literal['rose', 'chatml']) -> None:
+    def __init__(
+        self,
+        tokenizer: RoseTokenizer,
+        template: Literal['rose', 'chatml'],
+        question: CategoryQuestion | None = None,
+    ) -> None:
         self._tokenizer = tokenizer
         self._template = _TEMPLATES[template]
+        self._question = question or self._template.question
+
+    @classmethod
+    def of(cls, tokenizer: RoseTokenizer, config: CategoryConfig) -> Prompter:
+        """Return the prompter of a model with that configuration."""
+        return cls(tokenizer, config.template, config.question)
 
     def perception(self, instruction: str) -> PerceptionPrompt:
         """The prompt of a segmentation or of a refinement: image first, then the instruction
@@ -203,9 +213,12 @@ class Prompter:
     def category(self) -> CategoryPrompt:
         """The prompt that decodes a category embedding (paper, Eq. 4)."""
         template = self._template
+        is_before = self._question == 'before'
+        ask_before = f'{_CATEGORY_QUESTION}:' if is_before else ''
+        ask_after = '' if is_before else f' {_CATEGORY_QUESTION}.'
         return CategoryPrompt(
-            before=self._ids((*template.before_user, template.ask_before)),
-            after=self._ids((template.ask_after, *template.after_user, _CATEGORY_ANSWER)),
+            before=self._ids((*template.before_user, ask_before)),
+            after=self._ids((ask_after, *template.after_user, _CATEGORY_ANSWER)),
             end=self._tokenizer.special(template.end),
         )
 

@@ -107,7 +107,7 @@ class PatchDecoder:
         self._is_stuff = (role_map(config.super_patch, config.vision.grid_size) == 'T').ravel()
         self._names = CategoryDecoder(
             rose.perception.language_model,
-            Prompter(tokenizer, config.category.template).category(),
+            Prompter.of(tokenizer, config.category).category(),
             config.category.max_new_tokens,
         )
         self._encode_names = name_encoder(rose.text_tower, text_tokenizer)

@@ -100,7 +100,7 @@ class RoseSegmenter:
         self._hash = pretrained.weights_hash
         self._patch_filter = patch_filter
         self._roles = role_map(self.config.super_patch, self.config.vision.grid_size)
-        self._prompter = Prompter(self._tokenizer, self.config.category.template)
+        self._prompter = Prompter.of(self._tokenizer, self.config.category)
         self._decoder = self.decoder_class(
             self._rose, self._sam, self._tokenizer, pretrained.text_tokenizer, self._beside
         )

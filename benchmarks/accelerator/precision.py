@@ -81,7 +81,7 @@ def precision_of_nano(subject: Subject, _timer: Timer) -> Iterator[Reading]:
     for name, dtype in {'fp32': torch.float32, **HALF}.items():
         pretrained = load_pretrained('nano', device, dtype)
         config = pretrained.rose.config
-        prompter = Prompter(pretrained.tokenizer, config.category.template)
+        prompter = Prompter.of(pretrained.tokenizer, config.category)
         prompts = Prompts(
             prompter.perception(ALL_REGIONS), prompter.category(), config.category.max_new_tokens
         )

@@ -60,12 +60,12 @@ class Subject:
     @property
     def perception_prompt(self) -> PerceptionPrompt:
         """The prompt of ``INSTRUCTION``."""
-        return Prompter(self.tokenizer, self.config.category.template).perception(INSTRUCTION)
+        return Prompter.of(self.tokenizer, self.config.category).perception(INSTRUCTION)
 
     @property
     def category_prompt(self) -> CategoryPrompt:
         """The prompt of names; its end is never said, so that no name ends early."""
-        prompt = Prompter(self.tokenizer, self.config.category.template).category()
+        prompt = Prompter.of(self.tokenizer, self.config.category).category()
         return CategoryPrompt(prompt.before, prompt.after, end=_never_said(self.config))
 
     def segmenter(self, patches: int) -> RoseSegmenter:

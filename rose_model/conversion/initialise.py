@@ -130,7 +130,7 @@ def _with_category_token(config: RoseConfig, lmm: LlavaOnevision, sources: Sourc
     """Add ``<CATEGORY>`` to the tokenizer; a table that has no row left for it has to grow."""
     index = lmm.tokenizer.add_special(CATEGORY_TOKEN)
     try:
-        Prompter(lmm.tokenizer, config.category.template).special_ids()
+        Prompter.of(lmm.tokenizer, config.category).special_ids()
     except CheckpointError as error:
         raise CheckpointError(
             f'{sources.lmm}: {error} ROSE speaks ChatML; take a LLaVA-OneVision with Qwen2.'

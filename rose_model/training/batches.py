@@ -17,6 +17,8 @@ from rose_model.training.stop_signal import ignore_stop_signals
 from rose_model.training.world import World
 
 _PREFETCH = 6
+EXAMPLES_OF_A_SEED = 1_000_000_000
+"""Another seed begins so many examples later; no stage is as long, and no test scene is there."""
 PATIENCE_S = 60.0
 """A worker that makes no batch in this time hangs."""
 
@@ -50,16 +52,16 @@ class StepSampler(Sampler[list[int]]):
 
 
 def micro_batches(
-    stage: Stage[BatchT], recipe: StageRecipe, start: int, world: World
+    stage: Stage[BatchT], recipe: StageRecipe, start: int, world: World, seed: int = 0
 ) -> Iterator[BatchT]:
-    """The micro-batches of a process from step ``start`` to the last.
+    """The micro-batches of a process from step ``start`` to the last; each ``seed`` sees others.
 
     Raises:
         TrainingError: a worker that makes them was killed or hangs.
     """
     length = recipe.repeat or recipe.steps * recipe.batch_size
     loader: DataLoader[Any] = DataLoader(
-        stage.dataset(recipe.first_scene, length),
+        stage.dataset(recipe.first_scene + seed * EXAMPLES_OF_A_SEED, length),
         batch_sampler=StepSampler(recipe, start, world),
         collate_fn=stage.collate,
         num_workers=recipe.workers,

@@ -15,6 +15,7 @@ from rose_model.checkpoint import (
     load_pretrained,
     save_pretrained,
 )
+from rose_model.config import CategoryQuestion
 from rose_model.errors import ConfigError
 from rose_model.instructions import Prompter
 from rose_model.model_card import read_base_models, write_model_card
@@ -51,7 +52,7 @@ class TrainedModel:
     @property
     def prompter(self) -> Prompter:
         """How the model is spoken to."""
-        return Prompter(self.tokenizer, self.rose.config.category.template)
+        return Prompter.of(self.tokenizer, self.rose.config.category)
 
     def save(self, folder: Path) -> None:
         """Write the ROSE folder; adapters are merged for good."""
@@ -77,10 +78,18 @@ def begin(recipe: Recipe, folder: Path, world: World) -> TrainedModel:
     model = _random(recipe, folder, world) if recipe.start is None else _started(recipe)
     if recipe.name is not None:
         model.rose.config = model.rose.config.model_copy(update={'name': recipe.name})
+    if recipe.category_question is not None:
+        _ask(model.rose, recipe.category_question)
     if recipe.gradient_checkpointing:
         model.rose.perception.language_model.activation_checkpointing_enable()
         model.rose.perception.vision_tower.siglip.activation_checkpointing_enable()
     return model
+
+
+def _ask(rose: Rose, question: CategoryQuestion) -> None:
+    """Ask for names before or after the category embedding from now on."""
+    category = rose.config.category.model_copy(update={'question': question})
+    rose.config = rose.config.model_copy(update={'category': category})
 
 
 def _started(recipe: Recipe) -> TrainedModel:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.nn import functional
 
@@ -21,6 +23,28 @@ LAMBDA_DICE = 2.0
 """The paper gives none.  LISA's are 2.0 and 0.5; of a small thing a mean over pixels sees hardly
 anything, and there are many small things where everything is segmented.
 """
+
+
+class ObjectiveRecipe(BaseModel):
+    """What is minimised; the defaults are ours, the recipe ``paper`` has the paper's values.
+
+    ``lambda_bce`` and ``lambda_dice``: weights of the mask losses (Eq. 6); of one process or of
+    many.  Beyond the paper are ``ranking``, each positive against the negatives of a question that
+    asks for some regions; ``composition``, nouns that stay where an attribute changes;
+    ``mask_score``, the regression of SAM's own quality score; ``blank_share``, the share of a
+    name's words that the model does not read while it learns the next one; and
+    ``hard_negatives``, the highest-scoring free patches as further negatives.
+    """
+
+    model_config = ConfigDict(frozen=True, extra='forbid')
+
+    lambda_bce: Annotated[float, Field(ge=0.0)] = LAMBDA_BCE
+    lambda_dice: Annotated[float, Field(ge=0.0)] = LAMBDA_DICE
+    ranking: bool = True
+    composition: bool = True
+    mask_score: bool = True
+    blank_share: Annotated[float, Field(ge=0.0, le=1.0)] = 0.5
+    hard_negatives: bool = True
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,13 +61,18 @@ class Losses:
     loss_siglip: Tensor
     loss_mask_score: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        """The weighted sum (Eq. 6), and the regression of SAM's own quality score."""
-        text = self.loss_response + self.loss_category + self.loss_composition
-        mask = LAMBDA_BCE * self.loss_mask_bce + LAMBDA_DICE * self.loss_mask_dice
-        found = self.loss_objectness + self.loss_ranking
-        return text + mask + found + self.loss_siglip + self.loss_mask_score
+    def total(self, recipe: ObjectiveRecipe) -> Tensor:
+        """Return the weighted sum (Eq. 6), and what the recipe adds to it."""
+        total = self.loss_response + self.loss_category + self.loss_objectness + self.loss_siglip
+        total = total + recipe.lambda_bce * self.loss_mask_bce
+        total = total + recipe.lambda_dice * self.loss_mask_dice
+        if recipe.ranking:
+            total = total + self.loss_ranking
+        if recipe.composition:
+            total = total + self.loss_composition
+        if recipe.mask_score:
+            total = total + self.loss_mask_score
+        return total
 
 
 def mean_by_image(values: Tensor, question: Tensor, image: Tensor, num_images: int) -> Tensor:

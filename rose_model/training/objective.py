@@ -22,6 +22,7 @@ from rose_model.training.composition import move_attributes
 from rose_model.training.examples import Example
 from rose_model.training.losses import (
     Losses,
+    ObjectiveRecipe,
     mask_losses,
     mean_by_image,
     objectness_losses,
@@ -36,8 +37,8 @@ _NO_CLICK = torch.full((1, 1), NO_POINT, dtype=torch.int32)
 class Objective(nn.Module):
     """The model with its objectives; all passes of the language model are inside ``forward``.
 
-    Without ``masks`` SAM is left alone, and its terms are 0; so is the term of the SigLIP space
-    where the model has no text tower.
+    ``recipe``: what is minimised.  Without ``masks`` SAM is left alone, and its terms are 0; so is
+    the term of the SigLIP space where the model has no text tower.
     """
 
     def __init__(
@@ -47,9 +48,11 @@ class Objective(nn.Module):
         text_tokenizer: RoseTokenizer | None,
         *,
         masks: bool = True,
+        recipe: ObjectiveRecipe | None = None,
     ) -> None:
         super().__init__()
         self.rose = rose
+        self._recipe = recipe or ObjectiveRecipe()
         self._masks = masks
         framework = rose.config.ablation.framework
         self._is_stack, self._decodes_names = framework in STACKS, framework == 'decode_embed'
@@ -71,7 +74,7 @@ class Objective(nn.Module):
             **self._mask_terms(batch, chosen),
             **self._name_terms(batch, chosen),
         )
-        return losses.total, vars(losses)
+        return losses.total(self._recipe), vars(losses)
 
     def _perceive(self, batch: _Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Object embeddings ``[Q, P, D]``, the loss of the responses, and in the stacks of Table 3
@@ -164,7 +167,9 @@ class Objective(nn.Module):
         if not self._decodes_names:
             return dict.fromkeys(('loss_category', 'loss_composition'), chosen.new_zeros(()))
         embedding = self.rose.patch_analyzer.category_embedding(chosen)
-        moved = move_attributes(embedding, batch.name_ids, batch.noun_ids)
+        moved = None
+        if self._recipe.composition:
+            moved = move_attributes(embedding, batch.name_ids, batch.noun_ids)
         ids, inputs = list(batch.name_ids), list(batch.name_inputs)
         if moved is not None:
             embedding = torch.cat((embedding, moved.embedding))

@@ -18,10 +18,11 @@ from pydantic import (
 )
 
 from rose_model.arms import ARMS
+from rose_model.config import CategoryQuestion
 from rose_model.data.formats import Format
 from rose_model.errors import ConfigError
-from rose_model.training.losses import ObjectiveRecipe
 from rose_model.training.lora import LoraRecipe, find_lora
+from rose_model.training.losses import ObjectiveRecipe
 
 Positive = Annotated[int, Field(gt=0)]
 Rate = Annotated[float, Field(gt=0.0, le=1.0)]
@@ -161,6 +162,8 @@ class Recipe(BaseModel):
     not as that.  ``arm``: which of the paper's ablations is trained (``rose_model/arms.py``), if
     any.  ``ema_decay``: the weights that are kept are a running average; 0 keeps the last ones.
     ``objective``: what is minimised in the stages words and whole.
+    ``category_question``: ``before`` or ``after`` the category embedding, if not as ``start`` has
+    it.
     ``seed``: of random weights, of whatever is drawn, and of the examples: another seed sees other
     scenes, or the images of a data set in another order.
     ``freeze_sam_encoder``: as in the paper, it is not trained with the whole model.
@@ -183,6 +186,7 @@ class Recipe(BaseModel):
     words: StageRecipe | None = None
     whole: StageRecipe
     objective: ObjectiveRecipe = ObjectiveRecipe()
+    category_question: CategoryQuestion | None = None
     freeze_sam_encoder: bool = False
     lora: Annotated[LoraRecipe | None, BeforeValidator(find_lora)] = None
     gradient_checkpointing: bool = False

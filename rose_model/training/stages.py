@@ -17,6 +17,7 @@ from rose_model.rose import Rose
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.dense_labels import DenseLabelImages, DenseLabeller
 from rose_model.training.examples import Example, ExampleDataset
+from rose_model.training.losses import ObjectiveRecipe
 from rose_model.training.objective import Objective
 from rose_model.training.prompted_masks import PromptedImage, PromptedImages, PromptedMasks
 from rose_model.training.recipe import StageRecipe
@@ -94,16 +95,20 @@ class WholeStage:
         source: Source,
         *,
         masks: bool = True,
+        recipe: ObjectiveRecipe | None = None,
     ) -> None:
         self.name = WHOLE if masks else WORDS
-        self.module: Objective = Objective(rose, prompter, text_tokenizer, masks=masks)
+        self._recipe = recipe or ObjectiveRecipe()
+        self.module: Objective = Objective(
+            rose, prompter, text_tokenizer, masks=masks, recipe=self._recipe
+        )
         self._prompter = prompter
         self._source = source
 
     def dataset(self, first: int, length: int) -> Dataset[Any]:
         """Examples of all tasks."""
         config = self.module.rose.config
-        return ExampleDataset(self._source, first, length, config, self._prompter)
+        return ExampleDataset(self._source, first, length, config, self._prompter, self._recipe)
 
     def collate(self, examples: list[Example]) -> list[Example]:
         """The examples as they are: their questions and regions differ in number."""

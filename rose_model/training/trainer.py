@@ -71,7 +71,7 @@ class Trainer:
             StorageError: there is no room for a checkpoint.
             CheckpointError: ``resumed`` is of another model or another number of processes.
         """
-        run = _StageRun(stage, recipe, self._ema_decay, self._world, resumed)
+        run = _StageRun(stage, recipe, self._ema_decay, self._world, resumed, self._seed)
         if resumed is not None:
             self._total = resumed.position.total
         log = TrainingLog(self._folder, stage.name, run.step, recipe.steps, self._world)
@@ -124,7 +124,9 @@ class _StageRun(Generic[BatchT]):
         ema_decay: float,
         world: World,
         resumed: Checkpoint | None,
+        seed: int = 0,
     ) -> None:
+        self._seed = seed
         self._stage, self._recipe, self._world = stage, recipe, world
         self._parts = recipe.parts(world.size)
         self._bad_in_a_row = 0
@@ -143,7 +145,7 @@ class _StageRun(Generic[BatchT]):
         """The micro-batches of each step that is left."""
         if self.step >= self._recipe.steps:
             return iter(())
-        batches = micro_batches(self._stage, self._recipe, self.step, self._world)
+        batches = micro_batches(self._stage, self._recipe, self.step, self._world, self._seed)
         return iter(lambda: list(itertools.islice(batches, self._parts)), [])
 
     def take_step(self, batches: list[BatchT]) -> dict[str, Tensor] | None:

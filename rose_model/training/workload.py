@@ -45,7 +45,7 @@ def street_workload(word_questions: int) -> Workload:
     """
     config = nano()
     tokenizer = RoseTokenizer.load(find_folder(config.name) / TOKENIZER_FILE)
-    prompter = Prompter(tokenizer, config.category.template)
+    prompter = Prompter.of(tokenizer, config.category)
     source = replace(streets(word_questions), kept_patches=None)
     examples = ExampleDataset(source, _FIRST, _IMAGES, config, prompter)
     return count_workload([examples[number] for number in range(_IMAGES)], prompter)
