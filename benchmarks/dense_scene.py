@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from rose_model.postprocess import crop_masks
-from rose_model.preprocess import FrameGeometry
+from rose_model.preprocess import FrameGeometry, fitted_size
 from rose_model.records import Segment
 
 MASK_SIZE = 256
@@ -38,17 +38,17 @@ Field = NDArray[np.float32]
 
 def dense_geometry(size: tuple[int, int]) -> FrameGeometry:
     """The geometry of an image of ``size = (height, width)`` with SAM at its full size."""
-    scale = _SAM_SIZE / max(size)
-    content = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    return FrameGeometry(size, content, _SAM_SIZE, grid_size=48)
+    return FrameGeometry(size, fitted_size(size, _SAM_SIZE), _SAM_SIZE, grid_size=48)
 
 
 def dense_logits(geometry: FrameGeometry, count: int = 100, seed: int = 0) -> Tensor:
     """Mask logits float32 ``[N, 256, 256]``: first up to eight regions of stuff, then things whose
     heights are spread evenly, on a logarithmic scale, from 2 % to 45 % of the image's.
+
+    In the padding stands what is nearest to it in the image: SAM's own way back reads some of it.
     """
     random = np.random.default_rng(seed)
-    height, width = (side * MASK_SIZE / _SAM_SIZE for side in geometry.sam_content)
+    height, width = geometry.extent_in(MASK_SIZE)
     logits = np.empty((count, MASK_SIZE, MASK_SIZE), np.float32)
     for number in range(count):
         if number < len(_STUFF):
@@ -62,7 +62,9 @@ def dense_logits(geometry: FrameGeometry, count: int = 100, seed: int = 0) -> Te
             depth = _depth(centre, (wide, tall), 3)
             stray = min(_ROUGHNESS, _MOST_ROUGHNESS * min(wide, tall))
         logits[number] = _STEEPNESS * (depth + stray * _noise(random))
-    return torch.from_numpy(logits.clip(-20, 20))
+    places = np.arange(MASK_SIZE)
+    rows, columns = (np.minimum(places, most - 1) for most in geometry.content_in(MASK_SIZE))
+    return torch.from_numpy(logits.clip(-20, 20)[:, rows[:, None], columns])
 
 
 def dense_segments(size: tuple[int, int], count: int = 100, seed: int = 0) -> tuple[Segment, ...]:

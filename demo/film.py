@@ -12,6 +12,7 @@ import numpy as np
 from demo.errors import DemoError
 from demo.frames import Rgb
 from rose_model.overlay import draw_overlay
+from rose_model.preprocess import resize
 from rose_model.records import Segment
 
 FILM_HEIGHT_MAX = 720
@@ -50,7 +51,8 @@ class Film:
             self._writer = cv2.VideoWriter(str(self._path), code, self._rate_hz, self._size)
             if not self._writer.isOpened():
                 raise DemoError(f'cannot write {self._path}: OpenCV finds no MPEG-4 encoder.')
-        self._writer.write(cv2.cvtColor(cv2.resize(rgb, self._size), cv2.COLOR_RGB2BGR))
+        width, height = self._size
+        self._writer.write(cv2.cvtColor(resize(rgb, (height, width)), cv2.COLOR_RGB2BGR))
 
 
 def draw_beside(rgb: Rgb, segments: Sequence[Segment]) -> Rgb:

@@ -1,5 +1,8 @@
 """From mask logits to masks of the image: duplicates and specks removed at low resolution, then
 only what a mask covers is resized.
+
+Logits come as SAM gives them, ``[M, M]`` in its padded frame.  Every function here cuts them to
+the image's content first: what stands in the padding was never trained.
 """
 
 from __future__ import annotations
@@ -28,23 +31,39 @@ class CroppedMask:
     mask: NDArray[np.bool_]
 
 
-def suppress_duplicates(logits: Tensor, scores: Tensor, max_iou: float) -> Tensor:
+def content_logits(logits: Tensor, geometry: FrameGeometry) -> Tensor:
+    """Return the part of mask logits that shows the image.
+
+    Args:
+        logits: ``[..., M, M]`` in SAM's padded frame.
+        geometry: That of the image.
+
+    Returns:
+        A view ``[..., h, w]``, see :meth:`FrameGeometry.content_in`.
+    """
+    height, width = geometry.content_in(logits.shape[-1])
+    return logits[..., :height, :width]
+
+
+def suppress_duplicates(
+    logits: Tensor, scores: Tensor, geometry: FrameGeometry, max_iou: float
+) -> Tensor:
     """Indices ``[K]`` of the masks to keep, best score first: greedy, class-agnostic, by mask IoU.
 
     ``logits``: ``[N, M, M]``; ``scores``: ``[N]``.  A mask is dropped if its IoU with a better one
     that was kept exceeds ``max_iou``; empty masks are dropped.  Because no class is looked at, it
     may run before naming.
     """
-    shared, on_host = to_host(shared_pixels(logits), scores)
+    shared, on_host = to_host(shared_pixels(logits, geometry), scores)
     return keep_unique(shared, on_host, max_iou)
 
 
-def shared_pixels(logits: Tensor) -> Tensor:
-    """How many pixels each two of the masks ``[N, M, M]`` have in common: float32 ``[N, N]``, in
-    the diagonal their areas.
+def shared_pixels(logits: Tensor, geometry: FrameGeometry) -> Tensor:
+    """How many pixels of the image's content each two of the masks ``[N, M, M]`` have in common:
+    float32 ``[N, N]``, in the diagonal their areas.
     """
     # Sums of 0 and 1 below 2^24 are exact in float32, and on a GPU in TF32.
-    masks = (logits > 0).flatten(1).float()
+    masks = (content_logits(logits, geometry) > 0).flatten(1).float()
     return masks @ masks.T
 
 
@@ -70,9 +89,10 @@ def crop_masks(
     """Masks of the original image for low-resolution logits on the CPU, ``[M, M]`` each, by row.
 
     As in SAM: logits are resized to the padded frame, the padding is cut off, the rest is resized
-    to the image and compared with 0.  Rows whose mask is empty, or smaller than ``min_area`` as a
-    share of the image, are left out.  Islands and holes below ``min_region``, as a share of the
-    M x M frame, are removed first; they would also fill the messages with runs.
+    to the image and compared with 0; but the padding is not read (``rose_model.resampling``).
+    Rows whose mask is empty, or smaller than ``min_area`` as a share of the image, are left out.
+    Islands and holes below ``min_region``, as a share of the M x M frame, are removed first; they
+    would also fill the messages with runs.
 
     Raises:
         ModelOutputError: logits are not finite.
@@ -80,8 +100,9 @@ def crop_masks(
     least = min_area * geometry.original_size[0] * geometry.original_size[1]
     cropped = {}
     for row, logit in enumerate(logits):
-        cleaned = _without_specks(logit.numpy(), min_region)
-        (left, top), mask = Resampler(geometry, len(cleaned))(cleaned)
+        content = content_logits(logit, geometry).numpy()
+        cleaned = _without_specks(content, min_region * logit.numel())
+        (left, top), mask = Resampler(geometry, len(logit))(cleaned)
         crop = crop_mask(mask)
         if crop is not None and np.count_nonzero(crop.mask) >= least:
             x1, y1, x2, y2 = crop.box_xyxy
@@ -99,10 +120,12 @@ def crop_mask(mask: NDArray[np.bool_]) -> CroppedMask | None:
     return CroppedMask((x1, y1, x2, y2), np.ascontiguousarray(mask[y1:y2, x1:x2]))
 
 
-def _without_specks(logit: NDArray[np.float32], min_share: float) -> NDArray[np.float32]:
-    """Logits ``[M, M]`` whose sign is changed in specks and holes: borders stay smooth."""
-    if not min_share:
+def _without_specks(logit: NDArray[np.float32], least: float) -> NDArray[np.float32]:
+    """Logits ``[h, w]`` whose sign is changed in specks and holes of less than ``least`` pixels:
+    borders stay smooth.
+    """
+    if not least:
         return logit
     mask = logit > 0
-    solid = without_specks(mask, min_share * logit.size)
+    solid = without_specks(mask, least)
     return logit if solid is mask else np.where(solid != mask, -logit, logit)

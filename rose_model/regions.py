@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from rose_model.mass_centre import centre_patch
 from rose_model.records import Segment, Segmentation
-from rose_model.refinement import segment_iou
+from rose_model.write_back import segment_iou
 
 SAME_IOU = 0.5
 """From here on a thing of a part is one that the whole image has, too."""
@@ -104,9 +105,6 @@ def _place(segment: Segment, box: Box, whole: Segmentation) -> Segment:
     """The segment at its place in the whole image, with the patch there that holds its centre."""
     x1, y1, x2, y2 = segment.box_xyxy
     moved = (x1 + box[0], y1 + box[1], x2 + box[0], y2 + box[1])
-    rows, columns = np.nonzero(segment.mask)
     grid = whole.context.geometry.grid_size
-    height, width = whole.original_size
-    row = int((moved[1] + rows.mean()) * grid / height)
-    column = int((moved[0] + columns.mean()) * grid / width)
-    return replace(segment, box_xyxy=moved, patch=row * grid + column)
+    patch = centre_patch(segment.mask, grid, moved[:2], whole.original_size)
+    return replace(segment, box_xyxy=moved, patch=patch)

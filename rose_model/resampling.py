@@ -4,6 +4,10 @@ SAM resizes logits to its padded frame, cuts off the padding, and resizes the re
 both times linearly (segment_anything's ``Sam.postprocess_masks``).  Each step is linear in the
 logits and the same for all columns and for all rows, so both are one product with a matrix on each
 side; a pixel depends on three rows and three columns at most.
+
+Here the padding is cut off before, too: no training teaches a model what to say there, but at the
+border of the image SAM's first step reads it.  The last row and column of the content, which may
+be partly padding, stand for all that follow them.
 """
 
 from __future__ import annotations
@@ -32,8 +36,8 @@ takes longer than the product."""
 class _Axis:
     """How the pixels along one axis of the image depend on the logits.
 
-    ``weights``: float32 ``[L, M]``; a pixel depends on the logits from ``first`` ``[L]`` up to,
-    and not including, ``end`` ``[L]``.
+    ``weights``: float32 ``[L, m]``, for the ``m`` logits of the content; a pixel depends on the
+    logits from ``first`` ``[L]`` up to, and not including, ``end`` ``[L]``.
     """
 
     weights: NDArray[np.float32]
@@ -53,14 +57,18 @@ class _Axis:
 
 
 @lru_cache(maxsize=32)  # two axes of the sizes of some cameras, 2 MB each at 1080p
-def _axis(mask_size: int, sam_size: int, content: int, length: int) -> _Axis:
-    """The axis of ``length`` pixels, which fill ``content`` pixels of SAM's frame."""
+def _axis(mask_size: int, sam_size: int, content: int, logits: int, length: int) -> _Axis:
+    """The axis of ``length`` pixels, which fill ``content`` pixels of SAM's frame, and
+    ``logits`` logits.
+    """
     each = torch.eye(mask_size)[None]  # what becomes of each logit alone
     framed = interpolate(each, sam_size, mode='linear', align_corners=False)
     resized = interpolate(framed[..., :content], length, mode='linear', align_corners=False)
-    weights = resized[0].T.contiguous().numpy()
+    each_weight = resized[0].T
+    weights = each_weight[:, :logits].contiguous().numpy()
+    weights[:, -1] += each_weight[:, logits:].sum(1).numpy()
     is_used = weights != 0
-    return _Axis(weights, is_used.argmax(axis=1), mask_size - is_used[:, ::-1].argmax(axis=1))
+    return _Axis(weights, is_used.argmax(axis=1), logits - is_used[:, ::-1].argmax(axis=1))
 
 
 def bounding_rectangle(mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
@@ -75,14 +83,14 @@ class Resampler:
     """Gives masks of one geometry in the image."""
 
     def __init__(self, geometry: FrameGeometry, mask_size: int) -> None:
-        height, width = geometry.original_size
-        content_height, content_width = geometry.sam_content
-        self._rows = _axis(mask_size, geometry.sam_size, content_height, height)
-        self._columns = _axis(mask_size, geometry.sam_size, content_width, width)
+        sizes = (geometry.sam_content, geometry.content_in(mask_size), geometry.original_size)
+        self._rows, self._columns = (
+            _axis(mask_size, geometry.sam_size, *along) for along in zip(*sizes, strict=True)
+        )
 
     def __call__(self, logits: NDArray[np.float32]) -> tuple[tuple[int, int], NDArray[np.bool_]]:
-        """Where the resized logits ``[M, M]`` are above 0: the corner (x, y) of a part of the
-        image, and the bool ``[h, w]`` there; there is nothing outside of it.
+        """Where the resized logits of the content ``[h, w]`` are above 0: the corner (x, y) of a
+        part of the image, and the bool mask there; there is nothing outside of it.
 
         The same as by resizing everything, save for pixels whose logit is 0 but for rounding.
 

@@ -16,6 +16,7 @@ from benchmarks.ratios.parts import PartTimes, at_depth, compose, time_parts
 from benchmarks.ratios.sequential import SequentialDecoder, read_context
 from rose_model.config import RoseConfig
 from rose_model.postprocess import suppress_duplicates
+from rose_model.preprocess import FrameGeometry
 from rose_model.presets import nano
 from rose_model.rose import build_rose
 
@@ -64,7 +65,8 @@ def test_the_comparison_of_names_sees_a_wrong_embedding(task):
 
 def test_repeated_masks_leave_one_of_each():
     masks = names.repeated_masks(100, 30, 64)
-    kept = suppress_duplicates(masks, torch.linspace(1, 0.5, 100), 0.6)
+    square = FrameGeometry((64, 64), (64, 64), 64, grid_size=1)
+    kept = suppress_duplicates(masks, torch.linspace(1, 0.5, 100), square, 0.6)
     assert kept.tolist() == list(range(30))
 
 

@@ -30,7 +30,7 @@ def post_process(subject: Subject, geometry: FrameGeometry) -> dict[int, Cropped
     """The forced masks without duplicates and specks, by their row, as a frame finishes them."""
     limits, logits = subject.config.postprocess, subject.masks
     scores = logits.new_ones(len(logits))
-    on_host, scores, shared = to_host(logits, scores, shared_pixels(logits))
+    on_host, scores, shared = to_host(logits, scores, shared_pixels(logits, geometry))
     rows: list[int] = keep_unique(shared, scores, limits.nms_iou).tolist()
     cropped = crop_masks(
         [on_host[row] for row in rows], geometry, limits.min_area, limits.min_region

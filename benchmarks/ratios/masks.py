@@ -48,7 +48,7 @@ def r10(device: str = 'cpu', rounds: int = ROUNDS) -> list[Ratio]:
     )
     scores = torch.linspace(1, 0, MASKS, device=device)
     extra = {
-        'duplicates_ms': time_ms(lambda: suppress_duplicates(logits, scores, _MAX_IOU)),
+        'duplicates_ms': time_ms(lambda: suppress_duplicates(logits, scores, geometry, _MAX_IOU)),
         'with_specks_removed_ms': time_ms(lambda: cropped(logits, geometry, _MIN_REGION)),
     }
     return [replace(ratio, extra=extra)]

@@ -31,6 +31,7 @@ from benchmarks.ratios.category_task import (
 from benchmarks.ratios.parts import compose, time_parts
 from benchmarks.ratios.ratio import RATIO_AT_LIMIT, Ratio, compare
 from rose_model.postprocess import suppress_duplicates
+from rose_model.preprocess import FrameGeometry
 from rose_model.work import Load
 from rose_model.work import names as names_work
 
@@ -94,14 +95,17 @@ def r5() -> list[Ratio]:
     decoder = task.decoder()
     masks = repeated_masks(OBJECTS, _SURVIVORS, _MASK_SIZE)
     scores = torch.linspace(1, 0.5, OBJECTS)
+    side = (_MASK_SIZE, _MASK_SIZE)
+    square = FrameGeometry(side, side, _MASK_SIZE, grid_size=1)
 
     def before() -> Names:
-        kept = suppress_duplicates(masks, scores, _NMS_IOU)
+        kept = suppress_duplicates(masks, scores, square, _NMS_IOU)
         return decoder.decode(task.embedding[kept]).token_ids
 
     def after() -> Names:
         names = decoder.decode(task.embedding).token_ids
-        return [names[row] for row in suppress_duplicates(masks, scores, _NMS_IOU).tolist()]
+        kept = suppress_duplicates(masks, scores, square, _NMS_IOU)
+        return [names[row] for row in kept.tolist()]
 
     return [
         compare(

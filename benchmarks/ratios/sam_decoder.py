@@ -135,9 +135,10 @@ def _are_close(ours: tuple[Tensor, Tensor], theirs: tuple[Tensor, Tensor]) -> bo
 def _segment(subject: _Subject) -> list[CroppedMask]:
     """Ours: masks, duplicates looked for, all cut out of the image."""
     masks = decode_masks(subject.ours, subject.prompts, subject.image_embeddings)
-    suppress_duplicates(masks.logits, masks.scores, max_iou=1.0)
+    geometry = FrameGeometry.of(SIZE, rose_0_5b())
+    suppress_duplicates(masks.logits, masks.scores, geometry, max_iou=1.0)
     [logits] = to_host(masks.logits)
-    return list(crop_masks(logits, FrameGeometry.of(SIZE, rose_0_5b())).values())
+    return list(crop_masks(logits, geometry).values())
 
 
 def _generator_batch(subject: _Subject) -> Callable[[], list[dict[str, object]]]:

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 
 from rose_model.data.sample import VOID, Sample
+from rose_model.preprocess import resize
 
 LONGEST_SIDE = 1024
 """Pixels; SAM's frame at full size, and more than the language model's."""
@@ -22,7 +23,7 @@ def shrink(sample: Sample, longest_side: int = LONGEST_SIDE, least_share: float 
     image, index_map = sample.image, sample.index_map
     if scale < 1:
         size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
+        image = resize(image, size[::-1])
         nearest = cv2.resize(index_map, size, interpolation=cv2.INTER_NEAREST_EXACT)
         index_map = nearest.astype(np.uint8)
     areas = np.bincount(index_map.ravel(), minlength=VOID + 1)

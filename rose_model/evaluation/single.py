@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from rose_model.mass_centre import centre_patch
 from rose_model.postprocess import crop_mask
 from rose_model.records import Segment
 
@@ -20,9 +21,6 @@ def segment_of_mask(mask: NDArray[np.bool_], name: str, grid_size: int) -> Segme
     crop = crop_mask(mask)
     if crop is None:
         raise ValueError('The mask is empty; a segment needs at least one pixel.')
-    rows, columns = np.nonzero(mask)
-    row = int((rows.mean() + 0.5) / mask.shape[0] * grid_size)
-    column = int((columns.mean() + 0.5) / mask.shape[1] * grid_size)
     return Segment(
         id='1',
         category=name,
@@ -32,5 +30,5 @@ def segment_of_mask(mask: NDArray[np.bool_], name: str, grid_size: int) -> Segme
         is_thing=True,
         box_xyxy=crop.box_xyxy,
         mask=crop.mask,
-        patch=row * grid_size + column,
+        patch=centre_patch(mask, grid_size),
     )

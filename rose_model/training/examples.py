@@ -17,13 +17,14 @@ from torch.utils.data import Dataset
 from rose_model.config import STACKS, RoseConfig
 from rose_model.data.sample import Sample
 from rose_model.instructions import Prompter
+from rose_model.mass_centre import centre_patch
 from rose_model.preprocess import Views, make_views, squash_mask
 from rose_model.training.answer_targets import with_region_answer, with_stack_answer
 from rose_model.training.click_targets import draw_clicks
 from rose_model.training.mask_targets import content_target, mask_targets
 from rose_model.training.question import Question
 from rose_model.training.sources import Source
-from rose_model.training.targets import Assignment, assign_patches, centre_patch
+from rose_model.training.targets import Assignment, assign_patches
 from rose_model.training.tasks import Task
 
 MIN_NEGATIVES = 64

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
 from rose_model.config import SamConfig
 from rose_model.data.sample import VOID, Sample
-from rose_model.preprocess import FrameGeometry, mask_content, reduce_mask
+from rose_model.preprocess import FrameGeometry, content_average, reduce_mask
 
 
 def mask_targets(
@@ -23,9 +22,11 @@ def mask_targets(
 
 
 def content_target(sample: Sample, geometry: FrameGeometry, config: SamConfig) -> Tensor:
-    """What is neither padding nor void: bool ``[M, M]``."""
-    side, (height, width) = config.mask_size, mask_content(geometry, config)
-    content = np.zeros((side, side), bool)
-    known = (sample.index_map != VOID).astype(np.uint8)
-    content[:height, :width] = cv2.resize(known, (width, height), interpolation=cv2.INTER_NEAREST)
+    """What is neither padding nor void: bool ``[M, M]``.
+
+    A pixel counts if at least half of what it shows of the image is labelled.
+    """
+    known = content_average(sample.index_map != VOID, geometry, config.mask_size)
+    content = np.zeros((config.mask_size, config.mask_size), bool)
+    content[: known.shape[0], : known.shape[1]] = known >= 0.5
     return torch.from_numpy(content)

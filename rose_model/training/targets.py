@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from rose_model.config import SuperPatchConfig
 from rose_model.data.sample import VOID, Sample
+from rose_model.mass_centre import cell_at, mass_centre, square_around
 from rose_model.super_patch import region_role, role_map
 
 _RESCUE_RADIUS = 2
@@ -30,18 +31,6 @@ class Assignment:
     lost: tuple[int, ...]
 
 
-def mass_centre(mask: NDArray[np.bool_]) -> tuple[float, float]:
-    """Mean (x, y) of a mask's pixels, in shares of the image's width and height."""
-    ys, xs = np.nonzero(mask)
-    return (xs.mean() + 0.5) / mask.shape[1], (ys.mean() + 0.5) / mask.shape[0]
-
-
-def centre_patch(mask: NDArray[np.bool_], grid_size: int) -> int:
-    """The patch at the mass centre of a mask that is not empty."""
-    x, y = mass_centre(mask)
-    return int(y * grid_size) * grid_size + int(x * grid_size)
-
-
 def assign_patches(
     sample: Sample, indices: tuple[int, ...], config: SuperPatchConfig, grid_size: int
 ) -> Assignment:
@@ -59,10 +48,10 @@ def assign_patches(
     centres = {}
     for index in sorted(indices, key=lambda index: areas[index]):
         x, y = mass_centre(sample.mask(index))
-        centre = centres[index] = (y * grid_size - 0.5, x * grid_size - 0.5)
+        centre = centres[index] = (float(y) * grid_size - 0.5, float(x) * grid_size - 0.5)
         mine = _role_patches(roles, config, areas[index], sample.regions[index].is_thing)
         distance = _distance(centre, grid_size)
-        near = _window(centre, grid_size)
+        near = square_around(cell_at(x, y, grid_size), grid_size)
         window |= near
         won = near & mine & (distance < nearest)
         owner[won], nearest[won] = index, distance[won]
@@ -94,10 +83,3 @@ def _distance(centre: tuple[float, float], grid_size: int) -> NDArray[np.float64
     rows, columns = np.ogrid[:grid_size, :grid_size]
     distance: NDArray[np.float64] = np.hypot(rows - centre[0], columns - centre[1])
     return distance
-
-
-def _window(centre: tuple[float, float], grid_size: int) -> NDArray[np.bool_]:
-    rows, columns = np.ogrid[:grid_size, :grid_size]
-    row, column = round(centre[0]), round(centre[1])
-    window: NDArray[np.bool_] = (abs(rows - row) <= 1) & (abs(columns - column) <= 1)
-    return window

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from segment_anything.utils.amg import remove_small_regions
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from rose_model.errors import ModelOutputError
 from rose_model.postprocess import crop_mask, crop_masks, keep_unique, shared_pixels
-from rose_model.preprocess import FrameGeometry
+from rose_model.preprocess import FrameGeometry, fitted_size
 from rose_model.specks import without_specks
 
 MASK, SAM = 32, 128
@@ -36,14 +36,17 @@ SIZES = [
 
 
 def geometry_of(size: tuple[int, int]) -> FrameGeometry:
-    scale = SAM / max(size)
-    content = (max(1, round(size[0] * scale)), max(1, round(size[1] * scale)))
-    return FrameGeometry(size, content, SAM, grid_size=6)
+    return FrameGeometry(size, fitted_size(size, SAM), SAM, grid_size=6)
 
 
 def resized(logit: Tensor, geometry: FrameGeometry) -> np.ndarray:
-    """segment_anything's ``Sam.postprocess_masks``, before the threshold."""
-    framed = interpolate(logit[None, None], (SAM, SAM), mode='bilinear', align_corners=False)
+    """segment_anything's ``Sam.postprocess_masks``, before the threshold, of logits whose padding
+    continues the content: SAM's own way reads the padding at the border.
+    """
+    height, width = geometry.content_in(MASK)
+    padding = (0, MASK - width, 0, MASK - height)
+    filled = pad(logit[None, None, :height, :width], padding, mode='replicate')
+    framed = interpolate(filled, (SAM, SAM), mode='bilinear', align_corners=False)
     content = framed[..., : geometry.sam_content[0], : geometry.sam_content[1]]
     image = interpolate(content, geometry.original_size, mode='bilinear', align_corners=False)
     return image[0, 0].numpy()
@@ -184,10 +187,11 @@ def test_specks_are_removed_before_a_mask_is_resized() -> None:
 def test_areas_stand_in_the_diagonal_of_what_masks_share() -> None:
     logits = torch.randn(5, 8, 8)
     masks = logits > 0
-    shared = shared_pixels(logits)
+    shared = shared_pixels(logits, geometry_of((8, 8)))
     assert shared.diagonal().tolist() == masks.sum((1, 2)).tolist()
     assert shared[1, 3] == (masks[1] & masks[3]).sum()
 
 
 def test_nothing_is_kept_of_no_masks() -> None:
-    assert keep_unique(shared_pixels(torch.zeros(0, 4, 4)), torch.zeros(0), 0.5).tolist() == []
+    shared = shared_pixels(torch.zeros(0, 4, 4), geometry_of((4, 4)))
+    assert keep_unique(shared, torch.zeros(0), 0.5).tolist() == []

@@ -67,6 +67,18 @@ def test_what_only_the_part_shows_joins_at_its_place():
     assert merged.segments[1].patch == 2 * 10 + 2  # row 27 of 100, column 57 of 200
 
 
+def test_a_thing_of_one_pixel_is_in_the_patch_that_holds_the_middle_of_it():
+    """19.5 of 200 pixels lie in the first of ten patches; so do 9.5 of 100."""
+    [placed] = merge(
+        frame(), [((0, 0, 150, 80), frame(segment((19, 9, 20, 10)), size=(80, 150)))]
+    ).segments
+    assert placed.patch == 0
+    [beside] = merge(
+        frame(), [((0, 0, 150, 80), frame(segment((19, 9, 21, 11)), size=(80, 150)))]
+    ).segments
+    assert beside.patch == 11  # its centre is the corner of four patches
+
+
 def test_the_finer_one_of_two_equal_things_stays():
     coarse, fine = segment((54, 24, 66, 36), 'van'), segment((5, 5, 16, 16), 'bus')
     assert boxes(merge(frame(coarse), [part(fine)])) == {(55, 25, 66, 36): 'bus'}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -14,6 +15,7 @@ from rose_model.preprocess import (
     make_views,
     normalise_lmm,
     normalise_sam,
+    resize,
     squash_mask,
 )
 
@@ -44,6 +46,58 @@ def test_siglip_sees_colours_from_minus_one_to_one_and_the_mask_as_it_is() -> No
     assert view[0, :3, 0, 0].tolist() == [-1, -1, -1]
     assert view[0, :3, 0, 1].tolist() == [1, 1, 1]
     assert view[0, 3, 0].tolist() == [0.25, 1.0]
+
+
+def stripes(size: tuple[int, int], axis: int) -> np.ndarray:
+    """Lines of one pixel, black and white by turns, one after the other along ``axis``."""
+    lines = (np.indices(size)[axis] % 2 * 255).astype(np.uint8)
+    return np.ascontiguousarray(np.repeat(lines[..., None], 3, axis=2))
+
+
+@pytest.mark.parametrize('size', [(400, 1600), (600, 1500), (100, 1600), (100, 5000)])
+@pytest.mark.parametrize('axis', [0, 1])
+def test_where_one_axis_grows_the_other_one_does_not_alias(
+    size: tuple[int, int], axis: int
+) -> None:
+    """Lines much finer than the pixels are grey, whichever of the two areas is larger."""
+    long = size if axis == 1 else size[::-1]
+    grey = resize(stripes(long, axis), (672, 672))
+    assert grey.shape == (672, 672, 3)
+    assert abs(grey.astype(float).mean() - 127.5) < 1
+    assert grey.std() < 30
+    for part in np.array_split(grey, 8, axis=axis):
+        assert abs(part.astype(float).mean() - 127.5) < 3
+
+
+@pytest.mark.parametrize('size', [(400, 1600), (640, 800)])
+def test_a_mask_of_lines_is_squashed_to_grey(size: tuple[int, int]) -> None:
+    mask = np.indices(size)[1] % 2 == 1
+    squashed = squash_mask(mask, 672)[0].numpy()
+    steps = size[1] / 672
+    assert abs(squashed - 0.5).max() <= 0.5 / steps
+
+
+@pytest.mark.parametrize(
+    ('size', 'how'),
+    [
+        ((48, 64), cv2.INTER_AREA),
+        ((90, 64), cv2.INTER_AREA),
+        ((48, 120), cv2.INTER_AREA),
+        ((200, 300), cv2.INTER_LINEAR),
+        ((90, 300), cv2.INTER_LINEAR),
+    ],
+)
+def test_where_no_axis_grows_it_is_by_area_and_where_none_shrinks_linear(
+    size: tuple[int, int], how: int
+) -> None:
+    image = np.random.default_rng(0).integers(0, 256, (90, 120, 3), dtype=np.uint8)
+    expected = cv2.resize(image, size[::-1], interpolation=how)
+    assert np.array_equal(resize(image, size), expected)
+
+
+def test_an_image_of_the_right_size_is_not_copied() -> None:
+    image = np.zeros((4, 5, 3), np.uint8)
+    assert resize(image, (4, 5)) is image
 
 
 def test_a_squashed_mask_keeps_its_share_of_the_image() -> None:
