@@ -318,9 +318,10 @@ class RoseSegmenter:
         """Correct the frame's most doubtful masks without anybody asking: self-triggered
         refinement.
 
-        Each is refined with its own name and box; the answer is taken only where it is expected to
-        be better, as in ``refine``.  ``deadline_s``: a moment of ``time.monotonic``; no refinement
-        begins that would end after it, by what the longest one took.
+        Each is refined with its own name and box; the answer is taken where ``refine`` takes it
+        and SAM expects more of it than of the mask before.  ``deadline_s``: a moment of
+        ``time.monotonic``; no refinement begins that would end after it, by what the longest one
+        took.
         """
         longest_s = 0.0
         for segment in doubtful_segments(segmentation.segments):
@@ -336,7 +337,8 @@ class RoseSegmenter:
                 continue
             finally:
                 longest_s = max(longest_s, time.monotonic() - start_s)
-            segmentation = refinement.segmentation
+            if refinement.changed[0].mask_score > segment.mask_score:
+                segmentation = refinement.segmentation
         return segmentation
 
     def _check_length(self, text: str) -> None:

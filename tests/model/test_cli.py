@@ -97,6 +97,7 @@ def test_refine_writes_before_and_after(model, picture, tmp_path):
         (['segment', 'street.png', '--model', 'absent'], 4, 'absent'),
         (['refine', 'street.png', ' '], 2, 'empty'),
         (['refine', 'street.png', 'It is a dog.', '--segment', 'nobody'], 2, 'nobody'),
+        (['refine', 'street.png', '--click', '1;2'], 2, 'is no place'),
     ],
 )
 def test_an_error_is_one_line_and_an_exit_code(
@@ -117,6 +118,17 @@ def test_an_output_folder_that_cannot_be_written_is_named(model, picture, tmp_pa
     result = run('segment', picture, '--model', model, '--out', tmp_path / 'file')
     assert result.exit_code == 3
     assert 'cannot write' in result.stderr
+
+
+def test_refine_deletes_and_renames_without_words(model, picture, tmp_path):
+    def refined(*arguments):
+        result = run('refine', picture, *arguments, '--model', model, '--out', tmp_path)
+        assert result.exit_code == 0, result.output
+        return json.loads((tmp_path / 'street_refined.json').read_text())['segments']
+
+    named = refined('--segment', '1', '--label', 'street sweeper')
+    assert next(item for item in named if item['id'] == '1')['category'] == 'street sweeper'
+    assert '1' not in {item['id'] for item in refined('--segment', '1', '--remove')}
 
 
 @pytest.mark.parametrize(
