@@ -74,11 +74,13 @@ class StubSegmenter:
     def refine(
         self,
         segmentation: Segmentation,
-        text: str,
+        text: str = '',
         *,
         segment_id: str = '',
         target: RefineTarget = RefineTarget.AUTO,
         points: tuple[PointHint, ...] = (),
+        label: str = '',
+        remove: bool = False,
     ) -> Refinement:
         """The first segment, or the one that is named, under the name of the text."""
         time.sleep(self.refine_s)

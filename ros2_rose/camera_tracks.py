@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from ros2_rose.tracker import Tracker
 from rose_model.records import Segmentation
@@ -19,13 +19,17 @@ class CameraTracks:
         """The tracker of a camera."""
         return self._trackers[camera]
 
-    def follow(self, camera: str, stamp_ns: int, segmentation: Segmentation) -> Segmentation:
-        """The next frame of a camera under the ids of its objects."""
+    def follow(
+        self, camera: str, stamp_ns: int, segmentation: Segmentation, last: Collection[str] = ()
+    ) -> Segmentation:
+        """The next frame of a camera under the ids of its objects; ``last``: those that get a
+        segment only where no other object wants it.
+        """
         tracker = self._trackers[camera]
         if self.goes_back_s(camera, stamp_ns):
             tracker.forget()
         self._last_stamp_ns[camera] = stamp_ns or self._last_stamp_ns[camera]
-        return tracker.follow(segmentation, stamp_ns)
+        return tracker.follow(segmentation, stamp_ns, last)
 
     def goes_back_s(self, camera: str, stamp_ns: int) -> float:
         """How far a stamp lies before that of the last frame [s]; 0 if it does not, or is none."""

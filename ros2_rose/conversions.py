@@ -5,7 +5,6 @@ from __future__ import annotations
 import array
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -22,34 +21,14 @@ from ros2_rose.segment_fields import Fields, array_fields, segment_fields
 from ros2_rose.srv import Refine
 from ros2_rose.stamp_check import NANOSECONDS, check_stamp
 from rose_model.errors import InvalidRequestError
-from rose_model.instructions import stated_label
-from rose_model.records import PointHint, RefineTarget, Segment
+from rose_model.records import Segment
 
-_TARGETS = {
-    Refine.Request.TARGET_AUTO: RefineTarget.AUTO,
-    Refine.Request.TARGET_LABEL: RefineTarget.LABEL,
-    Refine.Request.TARGET_MASK: RefineTarget.MASK,
-    Refine.Request.TARGET_BOTH: RefineTarget.BOTH,
-}
-
-_SCOPES = {
+SCOPES = {
     Refine.Request.SCOPE_FRAME: Scope.FRAME,
     Refine.Request.SCOPE_TRACK: Scope.TRACK,
     Refine.Request.SCOPE_SESSION: Scope.SESSION,
 }
-
-
-@dataclass(frozen=True)
-class RefineArguments:
-    """What :meth:`rose_model.segmenter.RoseSegmenter.refine` wants besides the frame, and how far
-    the correction is to reach.
-    """
-
-    text: str
-    segment_id: str
-    target: RefineTarget
-    points: tuple[PointHint, ...]
-    scope: Scope
+"""``SCOPE_*`` of ``Refine.srv``."""
 
 
 def to_nanoseconds(stamp: Time) -> int:
@@ -136,20 +115,20 @@ def _to_msg(fields: Fields) -> SegmentMessage:
 
 def correction_to_msg(correction: Correction, in_history: bool) -> CorrectionMessage:
     """The message of a correction; ``in_history``: its frame is still known."""
-    before = correction.before
-    scopes = {scope: number for number, scope in _SCOPES.items()}
+    before, after = correction.before, correction.after
+    scopes = {scope: number for number, scope in SCOPES.items()}
     return CorrectionMessage(
         id=correction.id,
         camera=correction.camera,
         stamp=to_time(correction.stamp_ns),
-        segment_id=correction.after.id,
+        segment_id=correction.segment_id,
         text=correction.text,
         scope=scopes[correction.scope],
         label_before='' if before is None else before.category,
-        label_after=correction.after.category,
+        label_after='' if after is None else after.category,
         generated_label=correction.generated,
         area_before=0 if before is None else before.area,
-        area_after=correction.after.area,
+        area_after=0 if after is None else after.area,
         in_history=in_history,
     )
 
@@ -162,60 +141,3 @@ def check_timeout(timeout_s: float) -> None:
     """
     if not math.isfinite(timeout_s) or not 0.0 <= timeout_s <= 3600.0:
         raise InvalidRequestError(f'timeout_sec must be in [0, 3600], got {timeout_s}.')
-
-
-def refine_arguments(request: Refine.Request) -> RefineArguments:
-    """The arguments in a request.
-
-    Raises:
-        InvalidRequestError: names the field that is not usable.
-    """
-    target = _TARGETS.get(request.target)
-    if target is None:
-        raise InvalidRequestError(f'target must be one of TARGET_*, got {request.target}.')
-    scope = _SCOPES.get(request.scope)
-    if scope is None:
-        raise InvalidRequestError(f'scope must be one of SCOPE_*, got {request.scope}.')
-    if scope is not Scope.FRAME and target is RefineTarget.MASK:
-        raise InvalidRequestError(
-            'scope must be SCOPE_FRAME with TARGET_MASK: a mask holds for its frame only.'
-        )
-    if scope is Scope.SESSION:
-        _check_session(request, target)
-    return RefineArguments(
-        text=request.text,
-        segment_id=request.segment_id,
-        target=target,
-        points=_points(request),
-        scope=scope,
-    )
-
-
-def _check_session(request: Refine.Request, target: RefineTarget) -> None:
-    """Refuse what cannot hold for a whole session: anything but a stated label of a segment."""
-    if not request.segment_id:
-        raise InvalidRequestError(
-            'segment_id must be given with SCOPE_SESSION: what was missed holds for its frame or '
-            'its object.'
-        )
-    if target is RefineTarget.BOTH or stated_label(request.text) is None:
-        raise InvalidRequestError(
-            'SCOPE_SESSION is for a label that the text states, such as "this is a bus", with '
-            'TARGET_AUTO or TARGET_LABEL: a mask holds for its frame only.'
-        )
-
-
-def _points(request: Refine.Request) -> tuple[PointHint, ...]:
-    sizes = [len(request.points_x), len(request.points_y), len(request.point_labels)]
-    if len(set(sizes)) > 1:
-        raise InvalidRequestError(
-            f'points_x, points_y and point_labels must be of one length, got {sizes}.'
-        )
-    points = []
-    for x, y, label in zip(request.points_x, request.points_y, request.point_labels, strict=True):
-        if not (math.isfinite(x) and math.isfinite(y)) or label not in (0, 1):
-            raise InvalidRequestError(
-                f'A point must be finite with label 0 or 1, got ({x}, {y}) with {label}.'
-            )
-        points.append(PointHint(x=float(x), y=float(y), is_foreground=label == 1))
-    return tuple(points)

@@ -99,9 +99,11 @@ class CorrectionLog:
     def put(self, logged: Logged) -> None:
         """Store a correction soon, unless too many wait.
 
-        A segment that a deadline has left without a name, and the correction, too, teaches none.
+        A segment that a deadline has left without a name, and the correction, too, teaches none;
+        that a segment was deleted teaches something whatever its name was.
         """
-        if not logged.correction.after.category:
+        after = logged.correction.after
+        if after is not None and not after.category:
             return
         with self._changed:
             if len(self._waiting) >= MAX_WAITING or self._must_end:
@@ -192,12 +194,14 @@ def _record(logged: Logged) -> CorrectionRecord:
         camera=correction.camera,
         stamp_ns=correction.stamp_ns,
         model=logged.model,
+        instruction=frame.instruction,
         text=correction.text,
+        label=correction.label,
         case=correction.case,
         target=correction.target,
         scope=correction.scope.value,
         points=correction.points,
-        segment_id=correction.after.id,
+        segment_id=correction.segment_id,
         before=segment_records(frame.segments),
         after=segment_records(logged.corrected.segmentation.segments),
     )

@@ -1,8 +1,8 @@
-"""The corrections that hold, and the labels that follow from them.
+"""The corrections that hold, and what follows from them for later frames.
 
 A correction holds for its frame, for its object in all frames (scope *track*), or, as a label, for
-all that the model calls the same (scope *session*).  The list is the only memory of stated labels,
-so that taking a correction out of it takes its label back.
+all that the model calls the same (scope *session*).  The list is the only memory of stated labels
+and of deleted objects, so that taking a correction out of it takes both back.
 """
 
 from __future__ import annotations
@@ -31,9 +31,15 @@ class Scope(Enum):
 class Correction:
     """An accepted correction of one segment of the frame of that camera and stamp.
 
-    ``before``: the segment as it was; ``None`` where it was added.  ``generated``: what the model
-    had called it, empty where it was added.  ``was_refined``: an earlier correction had changed
-    it.  ``target`` and ``points``: as they were asked for.  ``id``: given by the ledger.
+    Attributes:
+        before: The segment as it was; ``None`` where it was added.
+        after: The segment as it is; ``None`` where it was deleted.
+        generated: What the model had called it; empty where it was added.
+        was_refined: An earlier correction had changed it.
+        target, points, label: As they were asked for.
+        duplicates: Other segments that went because they are the same object as ``after``.
+        order: Ids of all segments of the frame before the correction, in their order.
+        id: Given by the ledger.
     """
 
     camera: str
@@ -42,17 +48,33 @@ class Correction:
     case: RefinementCase
     scope: Scope
     before: Segment | None
-    after: Segment
+    after: Segment | None
     generated: str = ''
     was_refined: bool = False
     target: RefineTarget = RefineTarget.AUTO
     points: tuple[PointHint, ...] = ()
+    label: str = ''
+    duplicates: tuple[Segment, ...] = ()
+    order: tuple[str, ...] = ()
     id: str = ''
+
+    @property
+    def segment_id(self) -> str:
+        """Id of the segment that was changed, added or deleted."""
+        return next(item.id for item in (self.after, self.before) if item is not None)
+
+    @property
+    def touched(self) -> frozenset[str]:
+        """Ids of all segments that it changed, added or removed."""
+        return frozenset((self.segment_id, *(segment.id for segment in self.duplicates)))
 
 
 @dataclass(frozen=True)
 class Query:
-    """Which corrections are meant; an empty field or 0 means any."""
+    """Which corrections are meant; an empty field or 0 means any.
+
+    A correction is one of a segment if it changed, added or removed it.
+    """
 
     id: str = ''
     camera: str = ''
@@ -67,16 +89,16 @@ class Query:
                 (self.id, correction.id),
                 (self.camera, correction.camera),
                 (self.stamp_ns, correction.stamp_ns),
-                (self.segment_id, correction.after.id),
             )
-        )
+        ) and (not self.segment_id or self.segment_id in correction.touched)
 
 
 class CorrectionLedger:
     """The corrections that hold, in their order; may be used from several threads.
 
     A label for the session is kept by the label that the model generates, in lower case: what the
-    model would call X is called Y.  Labels are never replaced twice.
+    model would call X is called Y.  Labels are never replaced twice.  Of an object the newest
+    correction counts: whoever names a deleted one has it back.
     """
 
     def __init__(self) -> None:
@@ -84,6 +106,7 @@ class CorrectionLedger:
         self._held: tuple[Correction, ...] = ()
         self._of_object: dict[tuple[str, str], str] = {}
         self._of_session: dict[str, str] = {}
+        self._deleted: frozenset[tuple[str, str]] = frozenset()
         self._last_id = 0
 
     def require_room(self) -> None:
@@ -132,19 +155,28 @@ class CorrectionLedger:
                 for item in self._held
                 if item.camera != camera
                 or item.scope is Scope.SESSION
-                or (item.scope is Scope.TRACK and item.after.id in objects)
+                or (item.scope is Scope.TRACK and item.segment_id in objects)
                 or is_known(item.stamp_ns)
             )
             if len(kept) < len(self._held):
                 self._keep(kept)
 
-    def name(self, camera: str, frame: Segmentation) -> tuple[Segmentation, dict[str, Scope]]:
-        """The frame under the labels that were stated, and by id where each of them comes from.
+    def deleted(self, camera: str) -> frozenset[str]:
+        """Return the ids of the camera's objects that were deleted for as long as they are
+        followed.
+        """
+        return frozenset(identity for owner, identity in self._deleted if owner == camera)
+
+    def apply(self, camera: str, frame: Segmentation) -> tuple[Segmentation, dict[str, Scope]]:
+        """The frame without deleted objects and under the labels that were stated, and by id where
+        each of these comes from.
 
         What was said of the object itself counts more than what was said for the session.
         """
         named, scopes = [], {}
         for segment in frame.segments:
+            if (camera, segment.id) in self._deleted:
+                continue
             own = self._of_object.get((camera, segment.id))
             label = own or self._of_session.get(segment.category.lower())
             if label is None:
@@ -157,13 +189,17 @@ class CorrectionLedger:
     def _keep(self, held: tuple[Correction, ...]) -> None:
         self._held = held
         # In order, so that the newest one counts.
-        self._of_object = {
-            (item.camera, item.after.id): item.after.category
+        of_object = {
+            (item.camera, item.segment_id): item.after
             for item in held
             if item.scope is not Scope.FRAME
+        }
+        self._deleted = frozenset(key for key, after in of_object.items() if after is None)
+        self._of_object = {
+            key: after.category for key, after in of_object.items() if after is not None
         }
         self._of_session = {
             item.generated.lower(): item.after.category
             for item in held
-            if item.scope is Scope.SESSION
+            if item.scope is Scope.SESSION and item.after is not None
         }

@@ -1,4 +1,4 @@
-"""The service ``~/refine``: corrections of published frames, by a sentence."""
+"""The service ``~/refine``: corrections of published frames, by a sentence, a label or clicks."""
 
 from __future__ import annotations
 
@@ -7,27 +7,25 @@ from typing import Any
 
 from rclpy.node import Node
 
-from ros2_rose.conversions import RefineArguments, refine_arguments
 from ros2_rose.corrections import Correction, Scope
 from ros2_rose.frame_job import Codes, FrameAnswer
 from ros2_rose.frame_service import FrameRequest, FrameService
 from ros2_rose.history import FrameRecord
+from ros2_rose.refine_request import RefineArguments, refine_arguments
 from ros2_rose.session_memory import SessionMemory
 from ros2_rose.srv import Refine
 from ros2_rose.worker import Segmenter
 from rose_model.errors import InvalidRequestError
 from rose_model.records import Refinement, RefinementCase
-from rose_model.refinement import check_text
 
 
 class RefineService(FrameService):
-    """Corrects one segment of a frame, or adds one that was missed."""
+    """Corrects or removes one segment of a frame, or adds one that was missed."""
 
     def __init__(self, node: Node) -> None:
         super().__init__(node, Refine, '~/refine')
 
     def _read(self, request: Refine.Request) -> FrameRequest:
-        check_text(request.text)
         arguments = refine_arguments(request)
         return FrameRequest(partial(refine, arguments), arguments.segment_id, request.publish)
 
@@ -60,16 +58,16 @@ def refine(
         segment_id=arguments.segment_id,
         target=arguments.target,
         points=arguments.points,
+        label=arguments.label,
+        remove=arguments.remove,
     )
     refinement = memory.with_own_id(record, refinement)
     correction = _correction(arguments, memory, record, refinement)
-    corrected = record.corrected(
-        refinement.segmentation, record.given_back - {correction.after.id}
-    )
+    changed_ids = {segment.id for segment in refinement.changed}
+    corrected = record.corrected(refinement.segmentation, record.given_back - changed_ids)
     return FrameAnswer(
         Codes.OK,
-        f'{refinement.case.value}: {len(refinement.changed)} changed, '
-        f'{len(refinement.removed)} removed.{_told(arguments.scope, correction)}',
+        f'{_what(correction, refinement)}{_how_far(arguments.scope, correction)}',
         corrected,
         segmenter.name,
         refinement.changed,
@@ -84,11 +82,13 @@ def _correction(
     record: FrameRecord,
     refinement: Refinement,
 ) -> Correction:
-    [after] = refinement.changed
-    before = record.segmentation.find(after.id)
+    after = refinement.changed[0] if refinement.changed else None
+    identity = arguments.segment_id if after is None else after.id
+    before = record.segmentation.find(identity)
+    gone = (record.segmentation.find(other) for other in refinement.removed if other != identity)
     scope = arguments.scope
     if scope is Scope.TRACK and (
-        refinement.case is RefinementCase.MASK or not memory.can_follow(record, after.id)
+        refinement.case is RefinementCase.MASK or not memory.can_follow(record, identity)
     ):
         scope = Scope.FRAME
     return Correction(
@@ -99,25 +99,37 @@ def _correction(
         scope=scope,
         before=before,
         after=after,
-        generated=record.generated.get(after.id, ''),
+        generated=record.generated.get(identity, ''),
         was_refined=before is not None
         and before.revision > 0
         and before.id not in record.given_back,
         target=arguments.target,
         points=arguments.points,
+        label=arguments.label,
+        duplicates=tuple(segment for segment in gone if segment is not None),
+        order=tuple(segment.id for segment in record.segmentation.segments),
     )
 
 
-def _told(wanted: Scope, correction: Correction) -> str:
-    if correction.scope is Scope.SESSION:
-        return (
-            f' From now on what the model calls {correction.generated!r} is '
-            f'{correction.after.category!r}.'
-        )
+def _what(correction: Correction, refinement: Refinement) -> str:
+    """What became of the frame, in words."""
+    counts = f'{len(refinement.changed)} changed, {len(refinement.removed)} removed'
+    deleted = correction.before if correction.after is None else None
+    which = '' if deleted is None else f': segment {deleted.id!r}, {deleted.category!r}'
+    return f'{refinement.case.value}: {counts}{which}.'
+
+
+def _how_far(wanted: Scope, correction: Correction) -> str:
+    """How far the correction reaches, in words; empty where it is for the frame, as wanted."""
+    after = correction.after
+    if correction.scope is Scope.SESSION and after is not None:
+        return f' From now on what the model calls {correction.generated!r} is {after.category!r}.'
     if correction.scope is Scope.TRACK:
+        if after is None:
+            return ' The object stays removed as long as it is followed.'
         return ' The label stays with the object.'
     if wanted is Scope.FRAME:
         return ''
     if correction.case is RefinementCase.MASK:
-        return ' It holds for this frame only: of a correction just the label can stay.'
+        return ' It holds for this frame only: a corrected mask cannot stay.'
     return ' It holds for this frame only: its object is out of sight by now.'

@@ -9,13 +9,15 @@ from ros2_rose.camera_tracks import CameraTracks
 from ros2_rose.correction_log import CorrectionLog, Logged
 from ros2_rose.corrections import Correction, CorrectionLedger, Query, Scope
 from ros2_rose.history import FrameHistory, FrameLookupError, FrameRecord
+from ros2_rose.restoration import without_correction
 from rose_model.errors import InvalidRequestError
 from rose_model.records import Refinement, Segmentation
 
 
 @dataclass(frozen=True, eq=False)
 class Followed:
-    """A frame whose segments have the ids and the stated labels of their objects.
+    """A frame whose segments have the ids and the stated labels of their objects, without those
+    that were deleted.
 
     ``stated`` and ``generated``: as in ``FrameRecord``.
     """
@@ -44,10 +46,12 @@ class SessionMemory:
         return self._tracks.goes_back_s(camera, stamp_ns)
 
     def follow(self, camera: str, stamp_ns: int, segmentation: Segmentation) -> Followed:
-        """A frame of the model's under the ids and labels of its objects."""
-        followed = self._tracks.follow(camera, stamp_ns, segmentation)
-        generated = {segment.id: segment.category for segment in followed.segments}
-        named, stated = self.ledger.name(camera, followed)
+        """A frame of the model's under the ids and labels of its objects, without deleted ones."""
+        deleted = self.ledger.deleted(camera)
+        followed = self._tracks.follow(camera, stamp_ns, segmentation, deleted)
+        named, stated = self.ledger.apply(camera, followed)
+        shown = {segment.id for segment in named.segments}
+        generated = {s.id: s.category for s in followed.segments if s.id in shown}
         return Followed(named, stated, generated)
 
     def add(self, record: FrameRecord) -> None:
@@ -60,11 +64,16 @@ class SessionMemory:
         )
 
     def with_own_id(self, record: FrameRecord, refinement: Refinement) -> Refinement:
-        """What a correction has added under the id of its object, or one that nobody had."""
-        [changed] = refinement.changed
-        if record.segmentation.find(changed.id) is not None:
+        """What a correction has added under the id of its object, or one that nobody had.
+
+        What corrections have removed from the frame keeps its id, for it may come back.
+        """
+        added_ids = {segment.id for segment in refinement.changed} - _ids(record)
+        if not added_ids:
             return refinement
-        taken = {segment.id for segment in record.segmentation.segments}
+        [changed] = refinement.changed
+        here = self._corrections_of(record.camera, record.stamp_ns)
+        taken = _ids(record).union(*(correction.touched for correction in here))
         tracker = self._tracks[record.camera]
         added = replace(changed, id=tracker.id_for(changed, taken, record.stamp_ns))
         segments = (
@@ -92,7 +101,9 @@ class SessionMemory:
         numbered = self.ledger.add(correction)
         if self._log is not None:
             self._log.put(Logged(numbered, record, corrected, model))
-        self._tracks[correction.camera].adopt(correction.after, correction.stamp_ns)
+        seen = correction.before if correction.after is None else correction.after
+        if seen is not None:  # a deleted object, too, is looked for
+            self._tracks[correction.camera].adopt(seen, correction.stamp_ns)
 
     def to_undo(self, query: Query) -> Correction | None:
         """The newest of the corrections that are meant; ``None`` if there is none.
@@ -104,8 +115,8 @@ class SessionMemory:
         if not fitting:
             return None
         chosen = fitting[-1]
-        same = Query(camera=chosen.camera, stamp_ns=chosen.stamp_ns, segment_id=chosen.after.id)
-        last = self.ledger.held(same)[-1]
+        here = self._corrections_of(chosen.camera, chosen.stamp_ns)
+        last = [item for item in here if item.touched & chosen.touched][-1]
         if last is not chosen:
             raise InvalidRequestError(
                 f'Correction {last.id} of the same segment came after {chosen.id}; take it back '
@@ -114,24 +125,12 @@ class SessionMemory:
         return chosen
 
     def without(self, correction: Correction) -> FrameRecord | None:
-        """The frame of a correction with its segment as it was before, or without what was added;
-        ``None`` if the frame has left the history.
-        """
+        """The frame of a correction without it; ``None`` if the frame has left the history."""
         try:
             record = self.history.find(correction.camera, correction.stamp_ns)
         except FrameLookupError:
             return None
-        before, identity = correction.before, correction.after.id
-        segments = tuple(item for item in record.segmentation.segments if item.id != identity)
-        given_back = record.given_back
-        if before is not None:
-            # A revision never comes twice: whoever has seen it knows the segment.
-            current = record.segmentation.find(identity) or correction.after
-            segments = (*segments, replace(before, revision=current.revision + 1))
-            given_back -= {identity}
-            if not correction.was_refined:
-                given_back |= {identity}
-        return record.corrected(record.segmentation.with_segments(segments), given_back)
+        return without_correction(record, correction)
 
     def take_back(self, correction: Correction, restored: FrameRecord | None) -> None:
         """Let a correction hold no longer; ``restored``: its frame without it."""
@@ -140,8 +139,18 @@ class SessionMemory:
         self.ledger.remove(correction.id)
         if self._log is not None:
             self._log.discard(correction)
-        tracker = self._tracks[correction.camera]
-        if correction.before is None:
-            tracker.retract(correction.after.id, correction.stamp_ns)
-        else:
+        tracker, identity = self._tracks[correction.camera], correction.segment_id
+        if correction.before is not None:
             tracker.adopt(correction.before, correction.stamp_ns)
+        elif identity not in self.ledger.deleted(correction.camera):
+            tracker.retract(identity, correction.stamp_ns)
+
+    def _corrections_of(self, camera: str, stamp_ns: int) -> tuple[Correction, ...]:
+        """Those of one frame, oldest first."""
+        return tuple(
+            item for item in self.ledger.held(Query(camera=camera)) if item.stamp_ns == stamp_ns
+        )
+
+
+def _ids(record: FrameRecord) -> frozenset[str]:
+    return frozenset(segment.id for segment in record.segmentation.segments)

@@ -59,14 +59,23 @@ class Tracker:
         """The objects that are followed, those out of sight among them."""
         return frozenset(track.id for track in self._tracks)
 
-    def follow(self, frame: Segmentation, stamp_ns: int) -> Segmentation:
-        """The next frame with the ids of its objects; what is new gets a new id."""
+    def follow(
+        self, frame: Segmentation, stamp_ns: int, last: Collection[str] = ()
+    ) -> Segmentation:
+        """The next frame with the ids of its objects; what is new gets a new id.
+
+        Args:
+            frame: The frame.
+            stamp_ns: Its stamp.
+            last: Objects that get a segment only where no other object wants it: deleted ones, so
+                that what was deleted twice over does not hide the object that is there.
+        """
         if frame.original_size != self._size:
             self.forget()
             self._size = frame.original_size
         segments = frame.segments
         cells = _cells(segments, self._size)
-        partner = _pair(self._tracks, segments, cells)
+        partner = _pair_in_turn(self._tracks, segments, cells, last)
         seen = [
             _Track(
                 partner[number].id if number in partner else self._new_id(),
@@ -140,6 +149,19 @@ class Tracker:
         if stamp_ns not in self._recent:
             return None
         return len(self._recent) - 1 - self._recent.index(stamp_ns)
+
+
+def _pair_in_turn(
+    tracks: Sequence[_Track], segments: Sequence[Segment], cells: Cells, last: Collection[str]
+) -> dict[int, _Track]:
+    """The track of each segment that continues one; those of the ids ``last`` take what others
+    leave.
+    """
+    partner = _pair([track for track in tracks if track.id not in last], segments, cells)
+    left = [number for number in range(len(segments)) if number not in partner]
+    late = [track for track in tracks if track.id in last]
+    others = _pair(late, [segments[number] for number in left], cells[left])
+    return partner | {left[number]: track for number, track in others.items()}
 
 
 def _pair(

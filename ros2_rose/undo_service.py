@@ -58,8 +58,8 @@ def undo(query: Query, memory: SessionMemory, segmenter: Segmenter) -> FrameAnsw
             'lists them.'
         )
     restored = memory.without(correction)
-    identity = correction.after.id
-    segment = None if restored is None else restored.segmentation.find(identity)
+    segments = () if restored is None else restored.segmentation.segments
+    identity = correction.segment_id
     was_added = correction.before is None
     return FrameAnswer(
         Codes.OK,
@@ -67,7 +67,7 @@ def undo(query: Query, memory: SessionMemory, segmenter: Segmenter) -> FrameAnsw
         f'{_told(correction, is_known=restored is not None)}',
         restored,
         segmenter.name,
-        () if segment is None else (segment,),
+        tuple(segment for segment in segments if segment.id in correction.touched),
         (identity,) if was_added and restored is not None else (),
         accept=partial(memory.take_back, correction, restored),
         correction_id=correction.id,
@@ -78,4 +78,6 @@ def _told(correction: Correction, *, is_known: bool) -> str:
     told = '' if is_known else ' Its frame has left the history.'
     if correction.scope is Scope.SESSION:
         told += f' What the model calls {correction.generated!r} is called so again.'
+    if correction.scope is Scope.TRACK and correction.after is None:
+        told += ' The object is shown again where the model finds it.'
     return told

@@ -56,13 +56,15 @@ class Segmenter(Protocol):
     def refine(
         self,
         segmentation: Segmentation,
-        text: str,
+        text: str = '',
         *,
         segment_id: str = '',
         target: RefineTarget = RefineTarget.AUTO,
         points: tuple[PointHint, ...] = (),
+        label: str = '',
+        remove: bool = False,
     ) -> Refinement:
-        """Correct a segmented frame by a sentence."""
+        """Correct a segmented frame by a sentence, a label or clicks, or remove a segment."""
 
 
 class Logger(Protocol):

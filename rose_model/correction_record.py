@@ -33,21 +33,34 @@ _Side = Annotated[int, Field(gt=0)]
 class CorrectionRecord(BaseModel):
     """What was said about a frame, and the frame's segments before and after it.
 
-    ``image``: name of the image's file, beside this one; ``height`` and ``width`` in pixels.
-    ``segment_id``: what was corrected or, where it is not among ``before``, added.  ``points``:
-    clicks that came with the text.  ``scope``: how far the correction reached.
+    Format 1, which is read as well, knows neither ``instruction`` nor ``label`` nor deletions, and
+    its text is never empty.
+
+    Attributes:
+        image: Name of the image's file, beside this one.
+        height, width: Of the image, in pixels.
+        instruction: What the frame had been asked for; empty if nobody knows.
+        text: The correction in words; may be empty where ``label``, a click or the case says what
+            was wrong.
+        label: The category that was stated beside the text, or empty.
+        scope: How far the correction reached.
+        points: Clicks that came with it.
+        segment_id: What was corrected or, where it is not among ``before``, added; where it is not
+            among ``after``, deleted.  What else is in ``before`` alone was the same object.
     """
 
     model_config = ConfigDict(frozen=True, extra='forbid', strict=True)
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 2
     image: str = IMAGE_FILE
     height: _Side
     width: _Side
     camera: str
     stamp_ns: Annotated[int, Field(ge=0)]
     model: str
-    text: Annotated[str, Field(min_length=1)]
+    instruction: str = ''
+    text: str
+    label: str = ''
     case: RefinementCase
     target: RefineTarget
     scope: Literal['frame', 'track', 'session']

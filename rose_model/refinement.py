@@ -140,7 +140,7 @@ def interpret(
     says_enough = is_clicked or bool(label)
     sentence = check_text(text) if text.strip() or not says_enough else ''
     request = read_request(sentence)
-    stated = _checked_label(label or request.label)
+    stated = check_label(label or request.label)
     if segment is None:
         return _missed(sentence, request, stated, is_clicked=is_clicked)
     if request.deletes(segment.category) and not label and target is RefineTarget.AUTO:
@@ -222,12 +222,12 @@ def _about(
     )
 
 
-def _checked_label(label: str | None) -> str | None:
+def check_label(label: str | None) -> str | None:
     """A stated label without blanks at its ends: printable, and no longer than a generated one."""
     if not label:
         return None
     label = label.strip()
-    if not label or not label.isprintable():
+    if not label or not label.isprintable() or '\ufffd' in label:
         raise InvalidRequestError(f'The label {label!a} is no name; give printable characters.')
     if len(label) > MAX_NAME_CHARACTERS:
         raise TextTooLongError(

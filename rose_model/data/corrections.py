@@ -1,7 +1,8 @@
 """Logged corrections as samples: what a node has stored of what people said to it.
 
 The layout is that of ``rose_model.correction_record``.  Of the other segments of a frame only the
-model itself has said what they are, so they are there to be told apart, not to be learned.
+model itself has said what they are, so they are there to be told apart, not to be learned.  Of a
+frame from which a segment was deleted nothing is known but that there is nothing in its place.
 """
 
 from __future__ import annotations
@@ -19,8 +20,9 @@ from rose_model.data.faults import MAX_FAULTY, keep_sound
 from rose_model.data.files import image_size, path_inside, read_image
 from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.errors import DataError, RefinementError
+from rose_model.prompts.sentences import ALL_REGIONS, PLAIN_REFINEMENTS, REFINEMENTS
 from rose_model.records import RefinementCase
-from rose_model.refinement import check_text, located
+from rose_model.refinement import check_label, check_text, located
 from rose_model.segment_record import SegmentRecord
 
 
@@ -28,13 +30,18 @@ from rose_model.segment_record import SegmentRecord
 class CorrectedSample(Sample):
     """A frame with what was said about its region ``target``.
 
-    ``instruction``: the sentence as the model was told it.  ``given``: the mask that it was about,
-    bool ``[H, W]``; ``None`` where something was missed.  ``changes_mask``: the mask of the region
-    came of the correction.
+    Attributes:
+        instruction: The sentence as the model was told it; where a segment was deleted, what the
+            frame had been asked for.
+        target: Index of the region; ``None`` where it was deleted: then it is the only region,
+            and all else is void.
+        given: The mask that the correction was about, bool ``[H, W]``; ``None`` where something
+            was missed.
+        changes_mask: The mask of the region came of the correction.
     """
 
     instruction: str
-    target: int
+    target: int | None
     given: NDArray[np.bool_] | None
     changes_mask: bool
 
@@ -77,7 +84,10 @@ class LoggedCorrections:
         return len(self._entries)
 
     def __getitem__(self, index: int) -> CorrectedSample:
-        """The frame after the correction; nobody knows what is beside its segments."""
+        """The frame after the correction; nobody knows what is beside its segments.
+
+        Where a segment was deleted it is there as the only region.
+        """
         folder = self._entries[index].folder
         record = _read_record(folder)
         return _sample(record, read_image(path_inside(folder, record.image)))
@@ -118,7 +128,11 @@ def _check_content(record: CorrectionRecord) -> None:
     Raises:
         DataError, RefinementError: say why.
     """
-    check_text(record.text)
+    if not (record.label or record.points or record.case is RefinementCase.DELETE):
+        check_text(record.text)
+    check_label(record.label)
+    if record.instruction:
+        check_text(record.instruction, 'instruction')
     size = (record.height, record.width)
     for segments in (record.before, record.after):
         if len({segment.id for segment in segments}) < len(segments):
@@ -130,8 +144,15 @@ def _check_content(record: CorrectionRecord) -> None:
                     f'segment {segment.id!r} has the name {segment.category[:64]!a}, which is no '
                     f'printable one of at most {MAX_NAME_CHARACTERS} characters'
                 )
+    _check_target(record)
+
+
+def _check_target(record: CorrectionRecord) -> None:
     target = _find(record.after, record.segment_id)
-    if target is None or not target.category:
+    is_deletion = record.case is RefinementCase.DELETE
+    if is_deletion and target is not None:
+        raise DataError(f'segment {record.segment_id!r} was deleted and is there after it')
+    if not is_deletion and (target is None or not target.category):
         raise DataError(f'there is no segment {record.segment_id!r} with a name after it')
     is_given = _find(record.before, record.segment_id) is not None
     if record.case is not RefinementCase.MISSED and not is_given:
@@ -144,22 +165,54 @@ def _find(segments: tuple[SegmentRecord, ...], identity: str) -> SegmentRecord |
 
 def _sample(record: CorrectionRecord, image: NDArray[np.uint8]) -> CorrectedSample:
     size = (record.height, record.width)
-    given, instruction = None, record.text.strip()
     before = _find(record.before, record.segment_id)
+    if before is not None and record.case is RefinementCase.DELETE:
+        return _deletion(record, before, image)
+    given = None
     if before is not None and record.case is not RefinementCase.MISSED:
         given = before.full_mask(size)
-        instruction = located(instruction, before.box_xyxy, size)
     index_map, regions = _paint(record, size)
     mask = index_map == len(regions) - 1
     return CorrectedSample(
         image=image,
         index_map=index_map,
         regions=regions,
-        instruction=instruction,
+        instruction=_told(record),
         target=len(regions) - 1,
         given=given,
         changes_mask=given is None or not np.array_equal(given, mask),
     )
+
+
+def _deletion(
+    record: CorrectionRecord, deleted: SegmentRecord, image: NDArray[np.uint8]
+) -> CorrectedSample:
+    mask = deleted.full_mask((record.height, record.width))
+    return CorrectedSample(
+        image=image,
+        index_map=np.where(mask, 0, VOID).astype(np.uint8),
+        regions=(LabelledRegion(deleted.category, '', deleted.is_thing),),
+        instruction=record.instruction or ALL_REGIONS,
+        target=None,
+        given=mask,
+        changes_mask=False,
+    )
+
+
+def _told(record: CorrectionRecord) -> str:
+    """The sentence as the model was told it: with the box of the segment that it is about, and
+    where nobody has written one a plain one of the situation, with the box of what is meant.
+    """
+    size, text = (record.height, record.width), record.text.strip()
+    [after] = (segment for segment in record.after if segment.id == record.segment_id)
+    before = _find(record.before, record.segment_id)
+    if before is not None and record.case is not RefinementCase.MISSED:
+        return located(text or PLAIN_REFINEMENTS[record.case][0], before.box_xyxy, size)
+    if text:
+        return text
+    if record.label:
+        return REFINEMENTS[RefinementCase.MISSED][0].format(category=record.label)
+    return located(PLAIN_REFINEMENTS[RefinementCase.MISSED][0], after.box_xyxy, size)
 
 
 def _paint(

@@ -46,8 +46,12 @@ def with_corrections(source: Source, root: Path) -> Source:
 def correction_task(sample: CorrectedSample) -> Task:
     """What was said, as the question that it was to the model.
 
-    A mask that nobody has spoken about is not taught.
+    A mask that nobody has spoken about is not taught.  Of a deletion the model learns that nothing
+    in the place of the deleted segment answers to what the frame had been asked for; of the rest
+    of the image it learns nothing.
     """
+    if sample.target is None:
+        return Task(sample.instruction, (), is_selective=True)
     return Task(
         sample.instruction,
         (sample.target,),

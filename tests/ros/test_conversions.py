@@ -14,21 +14,20 @@ from ros2_rose.bad_image import BadImageError, BadImageReason
 from ros2_rose.conversions import (
     check_image,
     check_timeout,
+    correction_to_msg,
     record_to_msg,
-    refine_arguments,
     segment_to_msg,
     to_nanoseconds,
     to_time,
 )
-from ros2_rose.corrections import Scope
+from ros2_rose.corrections import Correction, Scope
 from ros2_rose.history import FrameRecord
 from ros2_rose.masks import decode_mask
 from ros2_rose.msg import Segment as SegmentMessage
 from ros2_rose.msg import SegmentArray
 from ros2_rose.segment_fields import Kind, Source
-from ros2_rose.srv import Refine
 from rose_model.errors import InvalidRequestError
-from rose_model.records import PointHint, RefineTarget
+from rose_model.records import RefinementCase
 
 
 def record_of(segmentation, revision=0, candidates=()):
@@ -138,51 +137,20 @@ def test_messages_pass_the_field_checks(make_segment, make_segmentation):
     SegmentArray(check_fields=True, **fields)
 
 
-# --- requests -----------------------------------------------------------------------------------
-
-
-def test_a_request_becomes_the_arguments_of_the_model():
-    request = sent(
-        Refine.Request(
-            text='this is a bus',
-            segment_id='3',
-            target=Refine.Request.TARGET_LABEL,
-            points_x=[1.5, 2.0],
-            points_y=[3.0, 4.0],
-            point_labels=array.array('B', [1, 0]),
+def test_a_correction_says_what_was_and_what_is(make_segment):
+    car, bus = make_segment('1'), make_segment('1', 'bus', (1, 1, 5, 3))
+    told = {}
+    for name, before, after in (('changed', car, bus), ('added', None, bus), ('gone', car, None)):
+        case = RefinementCase.DELETE if after is None else RefinementCase.CATEGORY
+        correction = Correction('front', 7, '', case, Scope.TRACK, before, after)
+        message = sent(correction_to_msg(correction, in_history=True))
+        assert (message.segment_id, message.text, message.scope) == ('1', '', 1)
+        told[name] = (message.label_before, message.label_after)
+        assert (message.area_before, message.area_after) == (
+            0 if before is None else 6,
+            0 if after is None else 8,
         )
-    )
-    arguments = refine_arguments(request)
-    assert (arguments.text, arguments.segment_id) == ('this is a bus', '3')
-    assert arguments.target is RefineTarget.LABEL
-    assert arguments.points == (PointHint(1.5, 3.0, True), PointHint(2.0, 4.0, False))
-
-
-def test_a_plain_request_lets_the_text_decide():
-    arguments = refine_arguments(Refine.Request(text='you missed the cyclist'))
-    assert arguments.target is RefineTarget.AUTO
-    assert arguments.points == ()
-
-
-@pytest.mark.parametrize(
-    ('field', 'values'),
-    [
-        ('target', {'target': 4}),
-        ('segment_id', {'scope': Refine.Request.SCOPE_SESSION, 'text': 'this is a bus'}),
-        ('SCOPE_SESSION', {'scope': Refine.Request.SCOPE_SESSION, 'segment_id': '1'}),
-        ('scope', {'scope': 9}),
-        (
-            'scope',
-            {'scope': Refine.Request.SCOPE_TRACK, 'target': Refine.Request.TARGET_MASK},
-        ),
-        ('points_x', {'points_x': [1.0]}),
-        ('point', {'points_x': [1.0], 'points_y': [1.0], 'point_labels': [2]}),
-        ('point', {'points_x': [float('inf')], 'points_y': [1.0], 'point_labels': [1]}),
-    ],
-)
-def test_a_field_that_cannot_be_used_is_named(field, values):
-    with pytest.raises(InvalidRequestError, match=field):
-        refine_arguments(Refine.Request(**({'text': 'a'} | values)))
+    assert told == {'changed': ('car', 'bus'), 'added': ('', 'bus'), 'gone': ('car', '')}
 
 
 @pytest.mark.parametrize('seconds', [-1.0, float('nan'), float('inf'), 1e30])

@@ -5,12 +5,13 @@ import pytest
 import torch
 from std_msgs.msg import Header
 
-from ros2_rose.conversions import RefineArguments, to_time
+from ros2_rose.conversions import to_time
 from ros2_rose.correction_log import CorrectionLog
 from ros2_rose.corrections import Scope
 from ros2_rose.frame_job import Codes, FrameJob
 from ros2_rose.history import FrameRecord
 from ros2_rose.image_writer import write_image
+from ros2_rose.refine_request import RefineArguments
 from ros2_rose.refine_service import refine
 from ros2_rose.session_memory import SessionMemory
 from rose_model.checkpoint import load_pretrained

@@ -20,14 +20,15 @@ from ros2_rose.session_memory import SessionMemory
 from ros2_rose.srv import Corrections, Refer, Refine, Undo
 from ros2_rose.undo_service import UndoService
 from ros2_rose.worker import ModelWorker
+from rose_model.correction_grammar import read_request
 from rose_model.errors import (
     InvalidRequestError,
     NotUnderstoodError,
     RefinementRejectedError,
     TextTooLongError,
 )
-from rose_model.instructions import stated_label
 from rose_model.records import Refinement, RefinementCase, Segmentation
+from rose_model.write_back import delete
 
 WAIT_S = 30.0
 STAMP_NS = 5_000_000_007
@@ -54,9 +55,10 @@ class Log:
 
 class ScriptedSegmenter:
     """Raises what its text names, else gives the segment the text, or the label that it states, as
-    its name; waits at a gate.
+    its name, or deletes it; waits at a gate.
 
     It finds the segments in ``found`` by their descriptions, and by the texts that miss them.
+    ``doubles``: ids of the segments that are the same object as the next one that is changed.
     """
 
     name = 'scripted@0'
@@ -68,6 +70,7 @@ class ScriptedSegmenter:
         self.texts = []
         self.contexts = []
         self.found = {}
+        self.doubles = ()
 
     def _hear(self, text):
         self.texts.append(text)
@@ -76,21 +79,22 @@ class ScriptedSegmenter:
         if text in ERRORS:
             raise ERRORS[text]
 
-    def refine(self, segmentation, text, *, segment_id, target, points):
+    def refine(self, segmentation, text, *, segment_id, target, points, label, remove):
         self._hear(text)
-        if not segment_id:
-            added = replace(self.found[text], id='free', revision=1)
-            frame = segmentation.with_segments((*segmentation.segments, added))
-            return Refinement(RefinementCase.MISSED, (added,), (), frame)
-        old = segmentation.find(segment_id)
-        changed = replace(old, category=stated_label(text) or text, revision=old.revision + 1)
-        rest = tuple(segment for segment in segmentation.segments if segment is not old)
-        return Refinement(
-            RefinementCase.CATEGORY,
-            (changed,),
-            ('9',),
-            segmentation.with_segments((*rest, changed)),
-        )
+        request, old = read_request(text), segmentation.find(segment_id)
+        if old is not None and (remove or request.deletes(old.category)):
+            return delete(segmentation, old)
+        name = label or request.label or text
+        if old is None:
+            found = self.found[text]
+            case, name = RefinementCase.MISSED, label or found.category
+            changed = replace(found, id='free', category=name, revision=1)
+        else:
+            case = RefinementCase.CATEGORY if name else RefinementCase.MASK
+            changed = replace(old, category=name or old.category, revision=old.revision + 1)
+        gone = (*self.doubles, '9')
+        rest = (s for s in segmentation.segments if s is not old and s.id not in gone)
+        return Refinement(case, (changed,), gone, segmentation.with_segments((*rest, changed)))
 
     def refer(self, context, description):
         self._hear(description)
