@@ -36,13 +36,19 @@ setup(
     python_requires='>=3.11',
     packages=find_packages(include=['rose_model*', 'ros2_rose*']),
     package_data={
-        'rose_model': ['py.typed', 'weights/**/*', 'training/recipes/*.yaml', 'data/*.csv']
+        'rose_model': [
+            'py.typed',
+            'weights/**/*',
+            'training/recipes/*.yaml',
+            'data/*.csv',
+            'evaluation/*.csv',
+        ]
     },
     # Where the ROS package has them, too: the definitions of what `rose bag` writes.
     data_files=[('share/ros2_rose/msg', sorted(str(p) for p in Path('msg').glob('*.msg')))],
     install_requires=requirements('model'),
     extras_require={
-        name: requirements(name) for name in ('distributed', 'onnx', 'quantise', 'ray')
+        name: requirements(name) for name in ('distributed', 'names', 'onnx', 'quantise', 'ray')
     },
     entry_points={'console_scripts': ['rose = rose_model.cli.main:app']},
 )

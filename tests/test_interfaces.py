@@ -119,7 +119,7 @@ def test_the_lock_pins_everything_that_is_asked_for(distribution):
     lock = (folder / f'{distribution}.lock').read_text()
     locked = {normal(name) for name in re.findall(r'^([\w.-]+)==', lock, re.MULTILINE)}
     asked = set()
-    for name in ('model.in', 'distributed.in', 'ray.in', 'dev.in', f'ros-{distribution}.in'):
-        lines = re.findall(r'^[\w.-]+', (folder / name).read_text(), re.MULTILINE)
+    for name in ('model', 'distributed', 'names', 'ray', 'dev', f'ros-{distribution}'):
+        lines = re.findall(r'^[\w.-]+', (folder / f'{name}.in').read_text(), re.MULTILINE)
         asked |= {normal(line) for line in lines}
     assert asked - locked == set()

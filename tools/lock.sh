@@ -19,7 +19,7 @@ resolve() {
     UV_CUSTOM_COMPILE_COMMAND='make lock' "$folder/bin/uv" pip compile --quiet --no-annotate \
         --python-platform x86_64-manylinux_2_28 --python-version "$version" --output-file "$output" "$@" \
         requirements/model.in requirements/distributed.in requirements/onnx.in requirements/quantise.in \
-        requirements/ray.in requirements/dev.in \
+        requirements/ray.in requirements/names.in requirements/dev.in \
         "requirements/ros-$distro.in"
 }
 

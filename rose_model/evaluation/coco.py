@@ -16,7 +16,9 @@ from rose_model.evaluation.figures import Figures
 from rose_model.evaluation.found import FoundRegions
 from rose_model.evaluation.frames import Part, measure
 from rose_model.evaluation.instance import InstanceAp
+from rose_model.evaluation.lexicon import open_lexicon
 from rose_model.evaluation.opened import OpenedModel
+from rose_model.evaluation.related_naming import RelatedNaming
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,11 +42,12 @@ def open_split(root: Path, split: str) -> CocoSplit:
 
 def evaluate_coco(model: OpenedModel, data: CocoSplit, indices: Iterable[int]) -> Figures:
     """COCO's AP by trigger and rule; and at the model's own thresholds average precision of large
-    things, recall and precision by group, and counting.
+    things, recall and precision by group, names by lexical relations, and counting.
     """
     parts: list[Part] = [
         InstanceAp(),
         FoundRegions(),
+        RelatedNaming(open_lexicon(), {kind.noun for kind in data.images.kinds}),
         Counting(model.segmenter),
         _benchmark(model, data),
     ]

@@ -18,6 +18,7 @@ from rose_model.evaluation.coco_ap import CocoAp, CocoTruth, TrueInstance
 from rose_model.evaluation.correction import corrected
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
+from rose_model.evaluation.lexicon import open_lexicon
 from rose_model.evaluation.protocol import faulty_predictions
 from rose_model.evaluation.rows import (
     CANDIDATES,
@@ -67,7 +68,7 @@ class CocoBenchmark:
         sure: float = 0.0,
     ) -> None:
         self._segmenter, self._truth, self._sure = segmenter, truth, sure
-        self._rules = truth.vocabulary.rules(encoder)
+        self._rules = truth.vocabulary.rules(encoder, open_lexicon())
         self._has_candidates = truth.vocabulary.can_be_candidates(encoder)
         self._precision = {trigger: CocoAp(truth) for trigger in TRIGGERS}
         self._chosen = CocoAp(truth)

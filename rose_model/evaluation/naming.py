@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from rose_model.data.sample import LabelledRegion
+from rose_model.data.street_backdrop import STUFF
 from rose_model.data.streets import HELD_OUT
+from rose_model.data.streets import THINGS as KINDS
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Found, Frame, Segments, find
+from rose_model.evaluation.lexicon import open_lexicon
 from rose_model.evaluation.names import normalise
+from rose_model.evaluation.related_naming import RelatedNaming
 
 
 def is_unseen(region: LabelledRegion) -> bool:
@@ -21,15 +25,18 @@ class Naming:
 
     ``name_exact_*``: letter by letter; ``name_normalised_*``: after plural forms and synonyms;
     ``noun_exact_*`` and ``attribute_exact_*``: by half.  ``name_not_in_vocabulary``: share of the
-    names that are none of ``vocabulary``, the full names that the data may have.
+    names that are none of ``vocabulary``, the full names that the data may have.  The figures of
+    ``RelatedNaming``, by lexical relations, stand beside them.
     """
 
     def __init__(self, vocabulary: Collection[str]) -> None:
         self._vocabulary = frozenset(vocabulary)
         self._tally = Tally()
+        self._related = RelatedNaming(open_lexicon(), (*KINDS, *STUFF))
 
     def add(self, frame: Frame) -> None:
         """Judge the names of one frame."""
+        self._related.add(frame)
         found = [item for item in frame.found_things if frame.is_large(item.index)]
         regions = frame.sample.regions
         for unseen, ending in ((False, 'seen'), (True, 'unseen')):
@@ -59,7 +66,7 @@ class Naming:
 
     def figures(self) -> Figures:
         """Shares of the found."""
-        return self._tally.figures()
+        return {**self._tally.figures(), **self._related.figures()}
 
 
 class NearestNaming:

@@ -13,12 +13,15 @@ TRIGGERS = (NONE, SELF, ORACLE)
 The last is an upper bound: what is refined, and by which words, is chosen from the ground truth.
 """
 
-STRICT, WORDS, NEAREST, CANDIDATES = 'strict', 'words', 'nearest', 'candidates'
-RULES = (STRICT, WORDS, NEAREST, CANDIDATES)
+STRICT, WORDS, RELATED = 'strict', 'words', 'related'
+NEAREST, CANDIDATES = 'nearest', 'candidates'
+RULES = (STRICT, WORDS, RELATED, NEAREST, CANDIDATES)
 """How a segment gets one of the classes.  ``strict``: its generated name is a class or one of its
 synonyms, in plain form.  ``words``: it is or ends with one, the longest counts ("old traffic
-light" is a traffic light).  ``nearest``: the class whose name is nearest in the space of SigLIP's
-text tower.  ``candidates``: no name is generated; the class that fits its patch best.
+light" is a traffic light).  ``related``: as ``words``; a name of no class has the class that it is
+a synonym or a kind of, or the one class that it is more general than, in WordNet.  ``nearest``:
+the class whose name is nearest in the space of SigLIP's text tower.  ``candidates``: no name is
+generated; the class that fits its patch best.
 """
 
 

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from rose_model.candidates import MAX_CANDIDATES, NameEncoder
 from rose_model.errors import DataError
+from rose_model.evaluation.lexicon import Lexicon, Relation
 from rose_model.evaluation.names import plain_form
-from rose_model.evaluation.rows import NEAREST, STRICT, WORDS
+from rose_model.evaluation.rows import NEAREST, RELATED, STRICT, WORDS
 from rose_model.evaluation.semantic import UNMAPPED, ClassOf
 
 
@@ -29,6 +30,7 @@ class Vocabulary:
         if not forms or not all(forms):
             raise DataError(f'{len(forms)} classes, of which one has no name; name every class.')
         self.names = tuple(names[0].strip() for names in classes)
+        self._forms = forms
         self._number: dict[str, int] = {}
         for number, own in enumerate(forms):
             if self._number.setdefault(own[0], number) != number:
@@ -51,6 +53,43 @@ class Vocabulary:
         known = (self._number[ending] for ending in endings if ending in self._number)
         return next(known, UNMAPPED)
 
+    def related(self, lexicon: Lexicon) -> ClassOf:
+        """Return the rule that takes lexical relations where ``by_words`` finds no class.
+
+        A synonym wins over a kind of something, the nearest kind over others.  A name that is more
+        general counts where it is more general than one class alone: "vehicle" says neither car
+        nor bus.
+        """
+        known: dict[str, int] = {}
+
+        def class_of(name: str) -> int:
+            if name not in known:
+                number = self.by_words(name)
+                known[name] = number if number != UNMAPPED else self._relative(name, lexicon)
+            return known[name]
+
+        return class_of
+
+    def _relative(self, name: str, lexicon: Lexicon) -> int:
+        noun = lexicon.noun(name)
+        if not noun:
+            return UNMAPPED
+        steps = [
+            (count, number)
+            for number, forms in enumerate(self._forms)
+            for form in forms
+            if (count := lexicon.steps_up(noun, form)) is not None
+        ]
+        if steps:
+            return min(steps)[1]
+        general = {
+            number
+            for number, forms in enumerate(self._forms)
+            for form in forms
+            if lexicon.relation(noun, form) is Relation.HYPERNYM
+        }
+        return general.pop() if len(general) == 1 else UNMAPPED
+
     def nearest(self, encoder: NameEncoder) -> ClassOf:
         """The rule that takes the class whose own name is nearest; only ``''`` has none."""
         table = encoder(self.names)
@@ -65,10 +104,21 @@ class Vocabulary:
 
         return class_of
 
-    def rules(self, encoder: NameEncoder | None) -> dict[str, ClassOf]:
-        """The rules for generated names, by their keys; without a text tower none is nearest."""
+    def rules(
+        self, encoder: NameEncoder | None, lexicon: Lexicon | None = None
+    ) -> dict[str, ClassOf]:
+        """Return the rules for generated names by their keys.
+
+        Args:
+            encoder: The text tower; without one no class is nearest.
+            lexicon: Lexical relations; without them no class is related.
+        """
         rules: dict[str, ClassOf] = {STRICT: self.strict, WORDS: self.by_words}
-        return rules if encoder is None else {**rules, NEAREST: self.nearest(encoder)}
+        if lexicon is not None:
+            rules[RELATED] = self.related(lexicon)
+        if encoder is not None:
+            rules[NEAREST] = self.nearest(encoder)
+        return rules
 
     def can_be_candidates(self, encoder: NameEncoder | None) -> bool:
         """Whether a model with this text tower can choose among the classes."""
