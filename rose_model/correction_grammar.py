@@ -1,8 +1,8 @@
 """The grammar of corrections in words: what a sentence asks for, without a model.
 
-It prefers silence to a guess: a label is returned where a sentence states one outright, and what is
-not surely one of the intents is ``OTHER`` and left to the model (paper, Sec. 3.4, whose refinement
-has a model read all of it).
+It prefers silence to a guess: a label is returned where a sentence states one outright, and what
+is not surely one of the intents is ``OTHER`` and left to the model (paper, Sec. 3.4, whose
+refinement has a model read all of it).
 
 The time is linear in the length of the text: it is split into words once, and patterns are matched
 over the words of a clause without going back.
@@ -41,9 +41,7 @@ def read_request(text: str) -> Request:
     clauses = split_clauses(text)
     labels = [stated_category(clauses, index) for index in range(len(clauses))]
     names = any(label is not None for label in labels)
-    found = [
-        _read_clause(clauses, index, label, names) for index, label in enumerate(labels)
-    ]
+    found = [_read_clause(clauses, index, label, names) for index, label in enumerate(labels)]
     barred = _barred(clauses, found)
     found = [request for request in found if request.intent not in barred]
     return _joined([request for request in found if request.intent is not Intent.OTHER])
@@ -59,9 +57,7 @@ def _barred(clauses: Sequence[Clause], found: Sequence[Request]) -> set[Intent]:
     return barred
 
 
-def _read_clause(
-    clauses: Sequence[Clause], index: int, label: str | None, names: bool
-) -> Request:
+def _read_clause(clauses: Sequence[Clause], index: int, label: str | None, names: bool) -> Request:
     """Return what a clause asks for; ``names`` where any clause states a label."""
     clause = clauses[index]
     gone = deletion(clause)
@@ -77,7 +73,7 @@ def _read_clause(
     return _complaint_or_mask(clause)
 
 
-def _says_to_leave_it(words: Sequence[str]) -> bool:
+def _says_to_leave_it(words: tuple[str, ...]) -> bool:
     return praises(words) or keeps(words)
 
 

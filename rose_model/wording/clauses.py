@@ -21,16 +21,14 @@ QUOTE = '"'
 """How every quotation mark is written among the words."""
 
 _BRACKETS = re.compile(r'\[[^\[\]]*\]')
-_APOSTROPHES = str.maketrans(dict.fromkeys('’‘`´ʼ＇', "'"))
+_APOSTROPHES = str.maketrans(dict.fromkeys('\u2018\u2019\u02bc\uff07`\xb4', "'"))
 _QUOTES = frozenset('\'"“”„«»')
-_JOINERS = frozenset("'-‑")
+_JOINERS = frozenset("'-\u2011")
 PLEASE = frozenset({'please', 'pls', 'plz'})
 _TURNS = frozenset({'but', 'because', 'cause', 'cuz', 'whereas'})
 _ALL = frozenset({'nothing', 'all', 'anything', 'everything', 'everywhere', 'no', 'none'})
 """Before "but" they make it "except"."""
-_FILLERS = frozenset(
-    {('in', 'fact'), ('of', 'course'), ('for', 'sure'), ('without', 'doubt')}
-)
+_FILLERS = frozenset({('in', 'fact'), ('of', 'course'), ('for', 'sure'), ('without', 'doubt')})
 _FULL_FORMS = {
     'thats': 'that is',
     'theres': 'there is',
@@ -68,21 +66,40 @@ _ENDINGS = (
     ("'m", 'am'),
     ("'d", 'would'),
 )
-_BEFORE_IS = THIS | frozenset(['there', 'here', 'what', 'who', 'where', 'he', 'she', 'one', 'everything', 'nothing'])
+_BEFORE_IS = THIS | frozenset(
+    ['there', 'here', 'what', 'who', 'where', 'he', 'she', 'one', 'everything', 'nothing']
+)
 _BEHIND_IS = frozenset({'a', 'an', 'the', 'not'}) | ADVERBS
 _SPEAKERS = frozenset({'i', "i'm"})
 _VERBS_OF_A_SPEAKER = frozenset(
-    ['think', 'believe', 'guess', 'would', 'am', 'want', 'need', 'mean', 'say', 'said', 'do', 'can', 'suppose', 'reckon']
+    [
+        'think',
+        'believe',
+        'guess',
+        'would',
+        'am',
+        'want',
+        'need',
+        'mean',
+        'say',
+        'said',
+        'do',
+        'can',
+        'suppose',
+        'reckon',
+    ]
 )
-_VERBS_OF_A_CLAUSE = COPULAS | frozenset(['should', 'must', 'shall', 'has', 'needs', 'ought', 'does', 'can', 'will'])
+_VERBS_OF_A_CLAUSE = COPULAS | frozenset(
+    ['should', 'must', 'shall', 'has', 'needs', 'ought', 'does', 'can', 'will']
+)
 
 
 @dataclass(frozen=True)
 class Clause:
     """Words of a clause, lower case, contractions written out.
 
-    ``before`` is the mark or the conjunction in front of it, ``after`` the mark behind it; both are
-    empty at the ends of the text and between clauses that nothing separates.
+    ``before`` is the mark or the conjunction in front of it, ``after`` the mark behind it; both
+    are empty at the ends of the text and between clauses that nothing separates.
     """
 
     words: tuple[str, ...]

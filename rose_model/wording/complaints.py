@@ -34,7 +34,7 @@ _ELSE = compiled("""
 _FIRST = compiled("""
     what|who is this|that|it|these|those
     what kind|sort|type of
-    is|are @this @adverb* not? a|an|the|really
+    is|are @this @adverb* not? a|an|the|really|supposed|meant
     is|are @this @adverb* not? a|an
     do|does you? think @this is a|an
     are you sure @this is
@@ -65,7 +65,11 @@ def complaint(clause: Clause) -> tuple[bool, str | None]:
 def _supposes(words: Sequence[str]) -> bool:
     """Return whether a clause names with a doubt: "it is a car or a van", "it is a car?"."""
     statement = read_statement(words)
-    if statement is None or not statement.pronoun or words[statement.start : statement.start + 1] not in (('a',), ('an',)):
+    if (
+        statement is None
+        or not statement.pronoun
+        or words[statement.start : statement.start + 1] not in (('a',), ('an',))
+    ):
         return False
     phrase = read_noun_phrase(words, statement.start)
     if phrase is None or words[phrase.end : phrase.end + 1] == ('of',):

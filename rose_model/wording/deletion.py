@@ -17,11 +17,11 @@ _VERBS = compiled("""
     get
     throw|take|chuck away|out
     clear|throw|take
-    cancel|reject|suppress|hide|ignore|clear the|this|that|its segment|detection|object|instance|region|one|annotation|entry
+    cancel|reject|suppress|hide|ignore|clear the|this|that|its @noun|entry
 """)
 _SEGMENT = compiled("""
-    it|this|that|them|these|those
-    this|that|these|those|the|its whole|entire? false|wrong|bad|selected|chosen|useless|bogus|fake|empty|unwanted|marked|highlighted|current|duplicate|extra|spurious|double|second? one|ones|segment|segments|object|detection|region|instance|mask|thing|annotation|entry|item|selection|box|area|shape|blob|duplicate|artifact|artefact|false-positive|garbage|junk|nonsense|mess
+    @pro
+    this|that|these|those|the|its whole|entire? @unwanted? @noun|@junk|mask|box|area|shape
     the|this|that false|wrong|ghost|phantom positive|detection|alarm|object
     all|everything of it|this
     the mask|segment|segmentation|detection|annotation of|for|on|around
@@ -31,14 +31,15 @@ _TAIL = compiled("""
     $
     away|out|off|up? @adverb* $
     away|out|off of? the|my|your? here|there|sight|way|view $
-    completely|entirely|altogether|again|today|thanks|immediately|whole|fully|permanently|forever|soon|right|quickly|asap $
+    completely|entirely|altogether|again|today|thanks|immediately|whole|fully|permanently|
+        forever|soon|right|quickly|asap $
     for me|us|good $
     at once $
     right away|now $
-    from|in|on|of the|this|my|your ... image|picture|photo|frame|scene|list|results|output|map|segmentation|view|video|annotations|detections|record $
+    from|in|on|of the|this|my|your ... @picture|@record $
     because|since|as|so ...
     here|there $
-    away|out? from|of the|this ... image|picture|photo|frame|scene|list|results|output|map|segmentation|view|video|annotations|detections $
+    away|out? from|of the|this ... @picture|@record $
     it|this|that is ...
     is not needed|wanted|real $
     i|we do not ...
@@ -50,26 +51,31 @@ _TAIL = compiled("""
 _SAYINGS = compiled("""
     nothing $
     there is|was @adverb* nothing real? $
-    there is|was @adverb* nothing @adverb* at? all? here|there|visible|in|at|on|to|of @place* all? $
+    there is|was @adverb* nothing @adverb* at? all? here|there|visible|in|at|on|to|of @place* \
+        all? $
     there is|was @adverb* nothing @adverb* at? all? here|there
     there is|was @adverb* nothing in|at|on|under|inside the|this|that @picture
     there is|was @adverb* nothing to see|segment|mark|detect|find|mask
     nothing @is? at? all? here|there|to|in @place* $
-    nothing is @adverb* here|there
+    nothing at? all? is @adverb* here|there
     nothing here|there|visible|to ... $
     nothing at all $
     nothing in|at this|that|the @picture $
     @is not anything|nothing at? all? here|there? $
     there is|was not anything|nothing at? all? here|there|in|to? @place* $
     there is|was not anything|nothing at? all? in|at|on the|this|that @picture $
-    there is|was @adverb* not|no such? a|an|any|single|real|actual? @thing @adverb* at? all? here|there|visible? at? all? $
+    there is|was @adverb* not|no such? a|an|any|single|real|actual? @thing @adverb* at? all? \
+        here|there|visible? at? all? $
     there is|was @adverb* not|no a|an|any|real|actual? @thing @adverb* in|at|on|under|inside|to
     there is|was not any|no such thing|object|animal|vehicle
-    no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment at? all? here|there? $
-    no|not such? an|a|any? real|actual|valid|proper? object|thing|objects|anything|something|instance|segment in|at|on the|this|that
-    no such ...
+    no|not such? an|a|any? @real? @anything at? all? here|there? $
+    no|not such? an|a|any? @real? @anything in|at|on the|this|that
+    no such _ $
+    there is|was @adverb* no such @thing
+    do? not keep it|this|that one|segment|object|detection? $
     <it> is @adverb* not @adverb* here|there at? all|anymore? $
-    <it> is @adverb* not @adverb* here|there? in|on the? reality|life|real|image|picture|photo|frame|scene
+    <it> is @adverb* not @adverb* here|there? in|on the? reality|life|real|image|picture|photo|
+        frame|scene
     i|we see|find nothing at? all? here|there? $
     see|find nothing at? all? here|there? $
     i|we can|do not see|find anything|any an? thing|object? at? all? here|there $
@@ -81,7 +87,9 @@ _SAYINGS = compiled("""
     <it> ... does|do|did not @adverb* even? exist
     does|do not @adverb* even? exist
     <it> never existed
-    <it> should|must|has|have not even? be|exist|have here|there|in|on|been|segmented|detected|marked|found|included|part? been|segmented|detected|marked|found|included|annotated|here|there|at|the|this|of? $
+    <it> should|must|has|have not even? be|exist|have here|there|in|on|been|segmented|detected|
+        marked|found|included|part? been|segmented|detected|marked|found|included|annotated|
+        here|there|at|the|this|of? $
     should|must not even? be|exist here|there? $
     <it> should|must not exist
     <it> does not belong here|there $
@@ -90,8 +98,8 @@ _SAYINGS = compiled("""
     you made this|that|it up
     a|just|exact* duplicate detection|segment|one? $
     double|duplicated detection|segment|mask $
-    a|an|another|the|just|only|obvious|clear|pure|mere* @false @found
-    a|an|another|the|just|only|obvious|clear|pure|mere|image|lens|sensor|compression* @phantom $
+    @article|@merely* @false @found
+    @article|@merely|image|lens|sensor|compression|camera* @phantom $
     false|spurious|bogus|fake $
     <it> should|must|can|has|have|needs|ought|could|may to|be|get|@adverb* @deleted
     <it> is|are to be @deleted
@@ -99,13 +107,14 @@ _SAYINGS = compiled("""
     <it> needs|has|have|must|should|ought|to|can* go $
     <it> needs|need @deleting
     has|must|needs to? go $
-    i|we do not want|need|like this|it|that|these|those one|object|segment|thing|region|detection|mask? here|there|at|all|in|anymore|any|more* $
-    i|we? want|need|like this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
-    want|need this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
-    like|have to? see|have? this|it|that|these|those one|object|segment|thing|region|detection|mask? to? be? out|away|@deleted $
-    out|away with it|this|that|them one|segment|object|detection? $
+    i|we do not want|need|like @pro @noun|mask? here|there|at|all|in|anymore|any|more* $
+    i|we? want|need|like @pro @noun|mask? to? be? out|away|@deleted $
+    want|need @pro @noun|mask? to? be? out|away|@deleted $
+    like|have to? see|have? @pro @noun|mask? to? be? out|away|@deleted $
+    out|away with @pro one|segment|object|detection? $
 """)
 """What says that the segment is none, or that it should go."""
+_KEEP = compiled('keep it|this|that|the')
 _PASSIVE = compiled("""
     should|must|can|has|needs|ought to? be @deleted
     has|needs|must|should to? go $
@@ -115,12 +124,12 @@ _PASSIVE = compiled("""
 _IDENTITIES = compiled("""
     nothing real? at? all? here|there? $
     nothing but noise|air|background
-    not|no @adverb* an|a|any|even? real|actual|valid|proper? object|thing|anything|something|instance|detection at? all? here|there? $
+    not|no @adverb* an|a|any|even? @real? @anything at? all? here|there? $
     not|no @adverb* real|existing|existent $
     @unreal
     made up $
-    a|an|another|the|some|just|only|also|clear|obvious|typical|pure|mere|complete|image|lens|sensor|compression|camera|rendering* @phantom
-    a|an|another|the|some|clear|obvious|typical|pure|mere|complete* @false @found
+    @article|@merely|image|lens|sensor|compression|camera|rendering* @phantom
+    @article|@merely* @false @found
     a|the|just|only|another|exact* duplicate|duplicated|double detection|segment|one?
 """)
 """What says behind "is" that the segment is none."""
@@ -141,7 +150,6 @@ _KEEPING = compiled("""
     not @adverb* be|been|to @deleted|@delete
     no need|reason to @delete
     without|instead|avoid|stop|no|against of? @deleting
-    keep it|this|that
     leave it|this|that $
     rather|better than @delete|@deleting
     who|why|when|how ... @deleted|@delete
@@ -167,9 +175,15 @@ class Deletion:
     """"There is no dog here" may be about the name."""
 
 
-def keeps(words: Sequence[str]) -> bool:
+def keeps(words: tuple[str, ...]) -> bool:
     """Return whether a clause says that something shall not be deleted."""
-    return found_anywhere(_KEEPING, words)
+    holds = any(
+        word == 'keep'
+        and words[index - 1 : index] != ('not',)
+        and longest_match(_KEEP, words, index)
+        for index, word in enumerate(words)
+    )
+    return holds or found_anywhere(_KEEPING, words)
 
 
 def deletion(clause: Clause) -> Deletion | None:
@@ -238,7 +252,7 @@ _TRIMMED |= LEFTOVERS
 
 
 def _said(words: Sequence[str]) -> Deletion | None:
-    """Return a deletion where words say that the segment is none, or that there is no such thing."""
+    """Return a deletion where words say that the segment is none, or no such thing there."""
     if longest_match(_SAYINGS, words) is not None or _is_none(words):
         return None if _speaks_of_a_name(words) else Deletion()
     thing = _named_thing(words)

@@ -8,20 +8,23 @@ from rose_model.wording.clauses import Clause
 from rose_model.wording.patterns import Pattern, compiled, found_anywhere, longest_match
 from rose_model.wording.request import Intent
 from rose_model.wording.statements import peeled
-from rose_model.wording.words import MASK_NOUNS, NEGATIONS
+from rose_model.wording.words import NEGATIONS
 
 _GROW_FIRST = compiled("""
-    include|cover|contain|hold|capture|complete|fill|extend|expand|enlarge|grow|increase|stretch|widen|complement|append
+    include|cover|contain|hold|capture|complete|fill|extend|expand|enlarge|grow|increase|
+        stretch|widen|complement|append
     add the|a|its|some|more|what|missing|all|these|those ... to|of|part|rest|pixels|more|missing
     add the? rest|part|parts|remaining|missing|more
     fill|close|remove|delete|erase|patch|mend|repair the|all|these|any|its* hole|holes|gap|gaps
     go further|on
-    get|take|catch|grab|select|have|mark|segment the|all|its whole|entire|rest|remaining|of|full|complete
+    get|take|catch|grab|select|have|mark|segment the|all|its whole|entire|rest|remaining|of|
+        full|complete
 """)
 """Verbs of growing at the start of a request."""
 _SHRINK_FIRST = compiled("""
     shrink|trim|crop|tighten|reduce|exclude|omit|subtract|erode|narrow|carve|cut|clip|shave|slim
-    remove|delete|erase|drop|take|leave|discard|throw|clear|strip|get|keep ... out|away|off|from|part|parts|half|bit|bits|@leftover|what|everything|anything|outside
+    remove|delete|erase|drop|take|leave|discard|throw|clear|strip|get|keep ... out|away|off|
+        from|part|parts|half|bit|bits|@leftover|what|everything|anything|outside
     remove|delete|erase|drop|discard|clear|strip the|all|a|its|these|those|this|that
     take|leave|throw away|out|off
     do? not|never include|cover|contain|hold|capture|segment|take|extend|add
@@ -34,14 +37,18 @@ _SHRINK_FIRST = compiled("""
 """Verbs of shrinking at the start of a request."""
 _GROW_SURELY = compiled("""
     @larger
-    incomplete|partial|partially|unfinished|truncated|cropped|underestimated|undersegmented|enlarge|enlarged|enlarging|expanded|extended|fragment|fragmentary
-    not @adverb* completely|entirely|fully|complete|whole|full|finished|reach|cover|covered|covering|include|included|including|contain|contained|hold|capture|captured|fill|filled|segmented
+    incomplete|partial|partially|unfinished|truncated|cropped|underestimated|undersegmented|
+        enlarge|enlarged|enlarging|expanded|extended|fragment|fragmentary
+    not @adverb* completely|entirely|fully|complete|whole|full|finished|reach|cover|covered|
+        covering|include|included|including|contain|contained|hold|capture|captured|fill|
+        filled|segmented
     not the|a @whole
     not @adverb* all|everything|enough
     not @adverb* @large enough
     fails|failed|fail to @hold
     missing|misses|lacks|lacking|omits|lost|loses|ignores|excludes|skips|forgets
-    miss|missed|forgot|forgotten|lack|overlooked|skipped|ignored|left a|the|out|some|one|its ... part|parts|half|rest|piece|bit|bits|top|bottom|side|front|back|rear|end|corner|edge|tip|left|right|middle
+    miss|missed|forgot|forgotten|lack|overlooked|skipped|ignored|left a|the|out|some|one|its \
+        ... @part|edge
     leaves|left|leaving ... out
     @is @adverb* cut|chopped|clipped|cropped|sliced off|short|away|at|on
     cuts|cutting|chops|clips off|through|away|the|it|into
@@ -49,16 +56,20 @@ _GROW_SURELY = compiled("""
     too little|few|conservative
     rest of
     the rest $
-    not @adverb* in|inside|within|covered|included|part in|by|of? the|this|your? mask|segment|outline|selection|segmentation
-    outside of? the|this|your mask|segment|outline|selection|segmentation
+    not @adverb* in|inside|within|covered|included|part in|by|of? @det? @outline
+    outside of? @det @outline
     should|must|has|have|needs|ought to? also? be|belong|go in|inside|within|part|included|covered
     belongs to|in
-    there is|are no ... in|inside the|this|your mask|segment|outline|selection|segmentation
-    missing in|from the|this|your mask|segment|outline|selection|segmentation
+    there is|are no ... in|inside @det @outline
+    missing in|from @det @outline
     add the? rest|remaining|missing
-    @is @adverb* only|just|merely|but|the|a|an|its|left|right|upper|lower|front|back|rear|top|bottom|small|tiny|one|about* half|part|parts|piece|portion|fraction|fragment|section|quarter
-    covers|includes|contains|shows|has|got|captures|cover|includes|segmented|marked|masked|found|took|takes|marks only|just|merely|barely|hardly
-    only|just|merely|barely covers|includes|contains|captures|half|part|parts|shows|marked|segmented|has|covered|got|reaches
+    @is @adverb* only|just|merely|but|the|a|an|its|left|right|upper|lower|front|back|rear|top|
+        bottom|small|tiny|one|about* half|quarter|part|parts|piece|portion|fraction|
+        fragment|section
+    covers|includes|contains|shows|has|got|captures|cover|includes|segmented|marked|masked|
+        found|took|takes|marks only|just|merely|barely|hardly
+    only|just|merely|barely covers|includes|contains|captures|half|part|parts|shows|marked|
+        segmented|has|covered|got|reaches
     half|part|parts|fraction|portion of
     holes|gaps
     hole|gap in|inside|within|at|on
@@ -66,7 +77,8 @@ _GROW_SURELY = compiled("""
     removed|cut|trimmed|erased|took too much|many
     smaller|tighter|narrower|shorter|less than
     grow|grows|expand|extend|extending|growing
-    should|must|shall|needs|need|has|have|to|ought|please to? @adverb* also? include|cover|contain|reach|capture|encompass|enclose|extend|complete
+    should|must|shall|needs|need|has|have|to|ought|please to? @adverb* also? include|cover|
+        contain|reach|capture|encompass|enclose|extend|complete
     up|down|on|all to|the way? to the
 """)
 """What asks for more pixels wherever it stands."""
@@ -85,11 +97,15 @@ _SHRINK_SURELY = compiled("""
     more than
     @larger|beyond|bigger than
     larger|bigger|wider|taller|longer|more than
-    spill|spills|spilled|spilling|leak|leaks|leaked|leaking|bleed|bleeds|bleeding|overflow|overflows|overlap|overlaps|overlapping|overshoots|exceeds|protrudes|oversegmented|overestimated|spreads
-    extends|goes|runs|reaches|sticks|hangs|continues|stretches|going|gets|creeps|crosses|passes over|beyond|past|outside|into|onto|across|out|off|too
+    spill|spills|spilled|spilling|leak|leaks|leaked|leaking|bleed|bleeds|bleeding|overflow|
+        overflows|overlap|overlaps|overlapping|overshoots|exceeds|protrudes|oversegmented|
+        overestimated|spreads
+    extends|goes|runs|reaches|sticks|hangs|continues|stretches|going|gets|creeps|crosses|
+        passes over|beyond|past|outside|into|onto|across|out|off|too
     also @holds|has|got|cover|covered|included|include|includes
     @holds|has|covered|included|cover|includes ... too|also|well
-    @holds|includes|has ... background|shadow|reflection|surroundings|other|another|things|neighbour|neighbor
+    @holds|includes|has ... background|shadow|reflection|surroundings|other|another|things|
+        neighbour|neighbor
     not @adverb* only|just
     nothing else|more|but
     only|just the
@@ -104,7 +120,7 @@ _SHRINK_SURELY = compiled("""
     should|must not be in|inside|part|included|over|within|covered
     should|must|needs|has|can to? be|get cut|trimmed|cropped|excluded|tightened|reduced|removed
     background|shadow|surroundings is|are|in
-    in|inside|within|part of? the|this|your mask|segment|outline|selection|segmentation
+    in|inside|within|part of? @det @outline
     two|three|several|both|multiple objects|things|cars|people|instances
     less than|of
     merged|glued|fused
@@ -122,14 +138,17 @@ _MASK = compiled("""
     refine|refined|refinement|redraw|resegment|re-segment
     segment|segmented it|this|that|the|object|again|anew|more|better|precisely|accurately
     more accurate|accurately|precise|precisely|exact|exactly|carefully
-    inaccurate|imprecise|jagged|rough|sloppy|ragged|blurry|fuzzy|frayed|wobbly|pixelated|smooth|smoother|sharper|crisper|accuracy
+    inaccurate|imprecise|jagged|rough|sloppy|ragged|blurry|fuzzy|frayed|wobbly|pixelated|
+        smooth|smoother|sharper|crisper|accuracy
     not @adverb* accurate|precise|tight|exact|accurately|precisely|aligned
     misaligned|shifted|displaced
     move|shift it|this|the|a|to
 """)
 _PRAISE = compiled("""
-    is|are|was|looks|look|seems @adverb* good|fine|great|perfect|right|correct|ok|okay|nice|excellent|better|accurate|precise
-    good|best|great|nice|perfect|excellent|beautiful mask|masks|segmentation|outline|job|work|result|results|shape|contour|one
+    is|are|was|looks|look|seems @adverb* good|fine|great|perfect|right|correct|ok|okay|nice|
+        excellent|better|accurate|precise
+    good|best|great|nice|perfect|excellent|beautiful mask|masks|segmentation|outline|job|work|
+        result|results|shape|contour|one
     thanks|thank|bravo|congratulations
     well done
     nothing is? missing|wrong|changed
@@ -144,7 +163,8 @@ _GROW = (_GROW_SURELY, _GROW_PERHAPS)
 _SHRINK = (_SHRINK_SURELY, _SHRINK_PERHAPS)
 _DENSE = compiled("""
     segment|mask|label|annotate|find|mark|outline|detect all|every|everything|each
-    segment|mask|label|annotate|find|mark|outline|detect the|this ... image|picture|photo|scene|frame
+    segment|mask|label|annotate|find|mark|outline|detect the|this ... image|picture|photo|
+        scene|frame
     @delete everything $
     @delete all|every|each|both of? the|these|those|other? _ _? $
 """)
@@ -175,8 +195,6 @@ def praises(words: Sequence[str]) -> bool:
     if longest_match(_CONTENT, words) is not None:
         return True
     return not NEGATIONS & set(words) and found_anywhere(_PRAISE, words)
-
-
 
 
 def _strengths(words: Sequence[str]) -> tuple[int, int]:

@@ -27,17 +27,21 @@ from rose_model.wording.words import (
 _BEFORE = compiled("""
     you|we|it|they have|also|still|just|totally|completely|again|again* @miss out?
     @miss
-    you|it have|has|did|do|does|also|still|even* not also|even|yet* see|segment|find|detect|mark|segmented|detected|found|marked|get|notice|seen|recognize|recognise|spot
+    you|it have|has|did|do|does|also|still|even* not also|even|yet* see|segment|find|detect|
+        mark|segmented|detected|found|marked|get|notice|seen|recognize|recognise|spot
     you|it left out
     there is|are|was|were also|still? one|also|still|yet* more|another|other|further|additional?
     here is|are @adverb* one? more|another?
     where is|are
     what|how about
-    also|now|then|additionally|and* mask|segment|annotate|outline|find|detect|mark|add also|too|now|me*
-    i|we? add|create|draw|make|need|want|give|generate|produce|missing|provide|show|have me|us|also? a|the|another|one|new|separate|own? more? mask|masks|segment|segmentation|outline|instance|detection|object|region for|of|on|around|over
-    there is|was no|not a|any|yet? mask|masks|segment|segmentation|outline|detection for|of|on|around|over
-    no mask|masks|segment|segmentation|outline|detection for|of|on|around|over
-    the? result|results|segmentation|picture|image|output|list|prediction|frame lacks|misses|omits|lack|lacking|missing
+    also|now|then|additionally|and* mask|segment|annotate|outline|find|detect|mark|add also|
+        too|now|me*
+    i|we? add|create|draw|make|need|want|give|generate|produce|missing|provide|show|have me|us|
+        also? a|the|another|one|new|separate|own? more? @outline|@noun for|of|on|around|over
+    there is|was no|not a|any|yet? @outline|detection for|of|on|around|over
+    no @outline|detection for|of|on|around|over
+    the? result|results|segmentation|picture|image|output|list|prediction|frame lacks|misses|
+        omits|lack|lacking|missing
     i|we miss|lack
     i|we can|do not see|find a|the|any? mask|masks|segment for|of|on
     i|we want|need|see|have|got also|have? segmented?
@@ -48,8 +52,8 @@ _BEFORE = compiled("""
 """)
 """What stands before the thing that was missed."""
 _BEHIND = compiled("""
-    is|are|was|were @adverb* missing|overlooked|forgotten|missed|unsegmented|ignored|lacking|skipped|undetected|unmarked|absent $
-    is|are|was|were @adverb* missing|overlooked|forgotten|missed|ignored|skipped|undetected in|from|on|by|here|too|again|yet|left|and
+    is|are|was|were @adverb* @missing $
+    is|are|was|were @adverb* @missing in|from|on|by|here|too|again|yet|left|and
     is|are|was|were @adverb* left out
     has|have|had|is|are|was|were @adverb* not @adverb* yet? been|being? yet? @segmented
     has|have|is|are|was|were been|being? @miss
@@ -65,34 +69,58 @@ _BEHIND = compiled("""
 """)
 """What stands behind the thing that was missed."""
 _UNNAMED = compiled("""
-    segment|annotate|mask|mark|add|outline the|a? target|marked|clicked|indicated|selected|missing|new|missed|another? region|object|thing|one|target|instance|area|item
-    segment|annotate|mask|mark|add|outline it|this|that|something|them|these|those one|object|thing|region|too|also|as|well|ones|area?* $
-    segment|annotate|mask|mark|add|outline this|that|these|those one|object|thing|region|area|ones
+    @mark|add the|a? target|marked|clicked|indicated|selected|missing|new|missed|another? \
+        region|object|thing|one|target|instance|area|item
+    @mark|add it|this|that|something|them|these|those one|object|thing|region|too|also|as|well|
+        ones|area?* $
+    @mark|add this|that|these|those one|object|thing|region|area|ones
     add what is|you ...
     also segment|annotate|mask|mark|add
     you|we|it have|also|still|just* @miss
-    there is|are @adverb* something|someone|somebody|one|another|more here|there|else|missing|in|on|at|behind|under|next|near|too|also|left|right
-    there is|are @adverb* a|an|another|one|some more|other|second|third? object|thing|objects|things|one
+    there is|are @adverb* something|someone|somebody|one|another|more here|there|else|missing|
+        in|on|at|behind|under|next|near|too|also|left|right
+    there is|are @adverb* a|an|another|one|some more|other|second|third? object|thing|objects|
+        things|one
     there is|are @adverb* something|another|someone|somebody|more $
-    the? result|results|segmentation lacks|misses|lack|miss an|one|some|a object|thing|objects|something|one
+    the? result|results|segmentation lacks|misses|lack|miss an|one|some|a object|thing|objects|
+        something|one
     <it> has|have|was|were|is not @adverb* been? @segmented
-    an|a|one|another|some|this|the|that|it object|thing|one|something|objects|things? is|are|was @adverb* missing|overlooked|forgotten $
+    an|a|one|another|some|this|the|that|it object|thing|one|something|objects|things? is|are|
+        was @adverb* @missing $
     something is missing $
 """)
 """What says that something was missed, and not what."""
 _AGAIN = compiled("""
-    again|anew|afresh|better|precisely|accurately|properly|correctly|tightly|carefully|cleanly|exactly
+    again|anew|afresh|better|precisely|accurately|properly|correctly|tightly|carefully|cleanly|
+        exactly
     more|less accurately|precisely|carefully|tightly|closely|exactly|accurate|precise
     one|once more
 """)
-_ALL = frozenset(['image', 'everything', 'all', 'every', 'picture', 'scene', 'photo', 'each', 'whole', 'regions', 'frame'])
-_NO_THINGS = (
-    NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS
-) - {'first', 'second', 'third', 'last'}
+_ALL = frozenset(
+    [
+        'image',
+        'everything',
+        'all',
+        'every',
+        'picture',
+        'scene',
+        'photo',
+        'each',
+        'whole',
+        'regions',
+        'frame',
+    ]
+)
+_NO_THINGS = (NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS) - {
+    'first',
+    'second',
+    'third',
+    'last',
+}
 _ADDED_TO = compiled("""
     to the|this|its|your mask|segment|segmentation|outline|object|selection|region
     to it|this|that
-    in|inside|within|into the|this|your mask|segment|outline|segmentation|selection
+    in|inside|within|into @det @outline
     of the|this|it|that
 """)
 

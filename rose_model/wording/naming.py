@@ -17,18 +17,24 @@ from rose_model.wording.statements import Statement, peeled, read_statement
 from rose_model.wording.words import ARTICLES, LABEL_WORDS, MASK_NOUNS, PLURALS
 
 _NAMING = compiled("""
-    call|name it|this|that|them|these|those one|object|thing|segment|region|detection|area? as|by?
-    we|people|i|they|everybody call it|this|that|them|these|those
+    call @pro @noun|area? as|by?
+    call this|that|the|these|those ... a|an
+    name it|them as?
+    name this|that|these|those @noun as?
+    we|people|i|they|everybody call @pro
     call|name the|its object|thing|segment|region|detection
-    label|tag|mark|classify|reclassify|relabel|re-label|retag|categorize|categorise it|this|that|them|these|those one|object|thing|segment|region|detection? as|to
-    label|tag it|this|that one|object|thing|segment|region|detection?
-    label|tag|mark|classify|reclassify|relabel|re-label|retag|categorize|categorise the object|thing|segment|region|detection|one? as|to
-    label|tag|mark|classify|reclassify|relabel|re-label|retag|rename|categorize|categorise as|to
+    @classify @pro @noun? as|to
+    label|tag it|them
+    label|tag this|that|these|those @noun
+    @classify the object|thing|segment|region|detection|one? as|to
+    @classify|rename as|to
     rename|relabel|re-label|reclassify|retag ... to|as|into
-    change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label ... to|as|into|with say|read|be?
-    change|set|correct|update|switch|fix|edit|turn|modify|replace|put|rewrite the|its|this|that|your? current|wrong|old|given? @label by|=
+    rename|relabel|re-label|retag it|them
+    rename|relabel|re-label|retag this|that|these|those @noun
+    @change @det? current|wrong|old|given? @label ... to|as|into|with say|read|be?
+    @change @det? current|wrong|old|given? @label by|=
     use|apply|take|add|assign|write|want|need|choose|prefer the|a|as? @label
-    give|assign it|this|that|them one|object|thing|segment|region? the|a @label of?
+    give|assign @pro @noun? the|a @label of?
     <it> should|must have|get|carry|bear the|a @label of?
     <it> deserves|needs|gets the @label of?
     should|must|shall be|have been? be|been? @named as|to?
@@ -36,10 +42,13 @@ _NAMING = compiled("""
     <it> ... should|must|shall be|have been? be|been? @named as|to?
     <it> ... needs|has|ought|need|have to be @named as|to?
     it|this|that|which|object|segment? should|must read|say|state
-    the|its|this|your? @label of|for? ... should|must|shall @adverb* be|read|say
-    the|its|this|your? @label of|for? ... needs|has|ought to be|read|say
-    the|its|this|your? @label ... changed|set|corrected|switched|updated|modified|replaced|edited to|into|by|with|as
-    the|a? @right @label|word|term ... is|are|was|would|should @adverb* be?
+    @det? @label of|for? ... should|must|shall @adverb* be|read|say
+    @det? @label of|for? ... needs|has|ought to be|read|say
+    @det? @label ... be|get changed|set|corrected|switched|updated|modified|replaced \
+        to|into|by|with|as
+    want|need|like|have @det @label ... changed|set|corrected|switched|updated|replaced \
+        to|into|by|with|as
+    the|a? @right @label|word|term|answer ... is|are|was|would|should @adverb* be?
     @this one? is @adverb* what we|i|people|they call
 """)
 """What stands before a name, with an article or without."""
@@ -48,28 +57,29 @@ _NAMING_SURELY = compiled("""
     <it> needs|has|ought|need|have to be
     should|must|shall @adverb* be|have been?
     needs|has|ought to be
-    <it> ... changed|set|corrected|switched|updated|converted|turned to|into
+    <it> ... be|get changed|set|corrected|switched|updated|converted|turned to|into
     <it> shows|depicts|represents
-    make|turn it|this|that|them one|object|thing|segment|region? into?
-    change|switch|correct|update|convert it|this|that|them one|object|thing|segment|region? ... to|into
+    make|turn @pro @noun? into?
+    change|switch|correct|update|convert @pro @noun? ... to|into
     change|switch|correct|replace|convert ... to|into|with|by
     change|switch|correct|replace|rename from ... to|with|by
 """)
 """What stands before a name that has an article or quotation marks, or is a common noun."""
 _LABEL_ALONE = compiled("""
-    the|its|new|correct|right|true|proper|actual|real|my? new|correct|right|true|proper|actual|real? @label $
-    new|correct|right|true|proper|actual|real? @label name $
+    the|its|new|correct|right|true|proper|actual|real|my? @right|new? @label $
+    @right|new? @label name $
     the|its? @label of|for this|it|that object|segment|thing|one? $
     @label is|should|must|to be? $
-    change|set|modify|update|correct|use|apply|fix|edit|put|choose|take|replace|enter|write the|its|this|that|as? new|old|correct|right? @label name? to|as|with|by|into? be? $
+    @change|use|apply|choose|take|enter|write the|its|this|that|as? new|old|correct|right? \
+        @label name? to|as|with|by|into? be? $
     @right @label|word $
     should|must read|say|be $
 """)
 """The name follows behind a colon."""
 _NAME_FIRST = compiled("""
-    is|would|should be? @adverb* the|a? @right @label|word|term
+    is|would|should be? @adverb* the|a? @right @label|word|term|answer
 """)
-_COLONS = frozenset(':=–—-')
+_COLONS = frozenset(':=-\u2013\u2014')
 
 _Check = Callable[[NounPhrase | None], str | None]
 
@@ -95,9 +105,7 @@ def stated_category(clauses: Sequence[Clause], index: int) -> str | None:
     )
 
 
-def _by_pattern(
-    clauses: Sequence[Clause], index: int, words: Sequence[str]
-) -> str | None:
+def _by_pattern(clauses: Sequence[Clause], index: int, words: Sequence[str]) -> str | None:
     following = clauses[index + 1] if index + 1 < len(clauses) else None
     if following is not None and clauses[index].after in _COLONS:
         behind = following.words

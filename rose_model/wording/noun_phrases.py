@@ -18,8 +18,8 @@ from rose_model.wording.words import (
     MASK_NOUNS,
     MASS_NOUNS,
     NO_CATEGORY,
-    NO_PLURALS,
     NO_FIRST_WORDS,
+    NO_PLURALS,
     NOT_A_NAME_ALONE,
     NOUNS_IN_ED,
     NOUNS_IN_ING,
@@ -37,7 +37,44 @@ _NO_HEADS = GENERIC | LABEL_NOUNS | MASK_NOUNS | PARTS | NO_CATEGORY
 _NOUNS_WITH_NOUNS = frozenset({'tag', 'area', 'target', 'body', 'box', 'step', 'stuff', 'fit'})
 """They stand for a segment when alone, and name something behind another noun: "price tag"."""
 _RANKS = frozenset(
-    ['leftmost', 'rightmost', 'topmost', 'bottommost', 'uppermost', 'largest', 'biggest', 'smallest', 'nearest', 'closest', 'farthest', 'furthest', 'tallest', 'other', 'second', 'third', 'first', 'last', 'whole', 'entire', 'complete', 'remaining', 'missing', 'left', 'right', 'two', 'three', 'four', 'five', 'several', 'some', 'many', 'more', 'another', 'few', 'additional']
+    [
+        'leftmost',
+        'rightmost',
+        'topmost',
+        'bottommost',
+        'uppermost',
+        'largest',
+        'biggest',
+        'smallest',
+        'nearest',
+        'closest',
+        'farthest',
+        'furthest',
+        'tallest',
+        'other',
+        'second',
+        'third',
+        'first',
+        'last',
+        'whole',
+        'entire',
+        'complete',
+        'remaining',
+        'missing',
+        'left',
+        'right',
+        'two',
+        'three',
+        'four',
+        'five',
+        'several',
+        'some',
+        'many',
+        'more',
+        'another',
+        'few',
+        'additional',
+    ]
 )
 """What tells things of one category apart."""
 
@@ -152,7 +189,9 @@ def subject_of(words: Sequence[str]) -> str | None:
         if words[index] != QUOTE and words[index] not in DETERMINERS:
             index += 1
             continue
-        phrase = read_noun_phrase(words, index if words[index] in (QUOTE, *ARTICLES) else index + 1)
+        phrase = read_noun_phrase(
+            words, index if words[index] in (QUOTE, *ARTICLES) else index + 1
+        )
         kept = [] if phrase is None else list(phrase.words)
         while kept and (kept[0] in _NO_HEADS or kept[0] in BLAME):
             kept.pop(0)
@@ -182,7 +221,12 @@ def _stops(words: Sequence[str], begin: int, index: int) -> bool:
     if word == 'of':
         return index == begin or words[index - 1] not in CONTAINERS or following in DETERMINERS
     if word == 'can':  # the verb, not the tin
-        return following not in ('', 'of') and following not in STOPS - {'be', 'not', 'you', 'have'}
+        return following not in ('', 'of') and following not in STOPS - {
+            'be',
+            'not',
+            'you',
+            'have',
+        }
     return word in STOPS or word == QUOTE
 
 

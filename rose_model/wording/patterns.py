@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from rose_model.wording.words import GROUPS
+from rose_model.wording.words import GROUPS, NEGATIONS
 
 _IT = (
     'the|@this one|ones|object|objects|segment|segments|thing|things|region|detection|instance|'
     'selection|annotation?'
 )
+_BROKEN = re.compile(r'\|\s+')
+"""Where a row of alternatives goes on in the next line."""
 MAX_GAP = 7
 """Words that ``...`` passes over at most."""
 
@@ -29,9 +32,9 @@ class Pattern:
     """A row of words, such as ``'this|it @is @adverb* a|an'``.
 
     ``|`` separates words of which one stands there, ``@`` names a group of words, ``?`` follows
-    what may be left out, ``*`` what may stand any number of times.  ``...`` passes over a few words
-    up to the first that the next element allows; ``$`` is the end of the clause.  ``_`` is any word, ``<it>`` how a
-    segment is spoken of: "it", "this object", "the segment".
+    what may be left out, ``*`` what may stand any number of times.  ``...`` passes over some words
+    but no "not", up to the first that the next element allows; ``$`` is the end of the clause.  ``_`` is any
+    word, ``<it>`` how a segment is spoken of: "it", "this object", "the segment".
 
     What may be left out is taken where it stands: a match never goes back, so that its time is
     linear in the length of the pattern.
@@ -64,7 +67,8 @@ class Pattern:
 
 def compiled(lines: str) -> tuple[Pattern, ...]:
     """Return the patterns of a text that has one a line."""
-    return tuple(Pattern(line) for line in lines.strip().splitlines() if line.strip())
+    joined = _BROKEN.sub('|', lines)
+    return tuple(Pattern(line) for line in joined.splitlines() if line.strip())
 
 
 def longest_match(patterns: Iterable[Pattern], words: Sequence[str], start: int = 0) -> int | None:
@@ -86,6 +90,8 @@ def _passed(element: _Element, words: Sequence[str], position: int, passes: int)
     for index in range(position, min(position + passes + 1, len(words))):
         if words[index] in element.words:
             return index
+        if words[index] in NEGATIONS:
+            break
     return position
 
 

@@ -10,9 +10,9 @@ class Intent(Enum):
     """What a correction asks for.
 
     ``NAME`` states what an object is called.  ``CATEGORY`` complains about the name and states
-    none.  ``GROW`` and ``SHRINK`` ask for more or fewer pixels, ``MASK`` speaks of the mask without
-    saying which.  ``DELETE`` says that the segment is none.  ``MISSED`` speaks of something that
-    has no segment yet.  ``OTHER`` is left to the model.
+    none.  ``GROW`` and ``SHRINK`` ask for more or fewer pixels, ``MASK`` speaks of the mask
+    without saying which.  ``DELETE`` says that the segment is none.  ``MISSED`` speaks of
+    something that has no segment yet.  ``OTHER`` is left to the model.
     """
 
     NAME = 'name'

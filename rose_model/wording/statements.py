@@ -110,10 +110,34 @@ _PASTS = {
     'made': 'make',
 }
 _HOW_ABOUT = frozenset({('how', 'about'), ('what', 'about')})
-_NO_SUBJECTS = LABEL_WORDS | MASK_NOUNS | NEGATIONS | frozenset(
-    ['problem', 'issue', 'mistake', 'error', 'question', 'reason', 'trouble', 'point', 'best', 'worst', 'only', 'if', 'why', 'how', 'when', 'same']
+_NO_SUBJECTS = (
+    LABEL_WORDS
+    | MASK_NOUNS
+    | NEGATIONS
+    | frozenset(
+        [
+            'problem',
+            'issue',
+            'mistake',
+            'error',
+            'question',
+            'reason',
+            'trouble',
+            'point',
+            'best',
+            'worst',
+            'only',
+            'if',
+            'why',
+            'how',
+            'when',
+            'same',
+        ]
+    )
 )
 _MAX_SUBJECT_WORDS = 9
+_NOT = frozenset({'not', 'no', 'never'})
+_BEHIND_COPULA = ADVERBS | _NOT | frozenset({'longer'})
 _PERSONS = frozenset({'you', 'we', 'i'})
 _RELATIVES = frozenset({'that', 'which', 'you', 'we', 'i'})
 
@@ -198,8 +222,8 @@ def _head(subject: Sequence[str]) -> Sequence[str]:
 
 def _behind_copula(words: Sequence[str], copula: int, pronoun: bool) -> Statement:
     index, negated = copula + 1, False
-    while index < len(words) and (words[index] in ADVERBS or words[index] in {'not', 'no', 'never'}):
-        negated = negated or words[index] in {'not', 'no', 'never'}
+    while index < len(words) and words[index] in _BEHIND_COPULA:
+        negated = negated or words[index] in _NOT
         index += 1
     return Statement(copula, index, negated, pronoun)
 
