@@ -29,6 +29,7 @@ _TURNS = frozenset({'but', 'because', 'cause', 'cuz', 'whereas'})
 _ALL = frozenset({'nothing', 'all', 'anything', 'everything', 'everywhere', 'no', 'none'})
 """Before "but" they make it "except"."""
 _FILLERS = frozenset({('in', 'fact'), ('of', 'course'), ('for', 'sure'), ('without', 'doubt')})
+_HUMS = frozenset({'uh', 'um', 'er', 'erm', 'uhm', 'hm', 'hmm'})
 _FULL_FORMS = {
     'thats': 'that is',
     'theres': 'there is',
@@ -189,6 +190,8 @@ def _full_form(token: str, following: str) -> list[str]:
 def _without_fillers(words: list[str]) -> list[str]:
     kept: list[str] = []
     for word in words:
+        if word in _HUMS:
+            continue
         if kept and (kept[-1], word) in _FILLERS:
             kept.pop()
         else:

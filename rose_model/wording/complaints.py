@@ -14,7 +14,7 @@ from rose_model.wording.noun_phrases import (
 )
 from rose_model.wording.patterns import compiled, found_anywhere, longest_match
 from rose_model.wording.statements import peeled, read_statement
-from rose_model.wording.words import LABEL_WORDS
+from rose_model.wording.words import LABEL_WORDS, THIS
 
 _ELSE = compiled("""
     something else|different|other
@@ -26,6 +26,8 @@ _ELSE = compiled("""
     look|looks|looked @adverb* like a|an
     more like
     might|may|could be|also a|an
+    seems|appears|used to be a|an
+    can|could|will|would not? be a|an
     maybe|perhaps|probably|possibly|likely a|an|it|this|that
     not @think @this is
     not @think that @this is
@@ -82,6 +84,8 @@ def denied_category(words: Sequence[str]) -> str | None:
     statement = read_statement(words)
     if statement is not None and statement.negated and statement.pronoun:
         start = statement.start
+    elif words[0] in THIS and words[1:2] in (('not',), ('no',)):
+        start = 2
     elif words[0] in {'not', 'no'} and words[1:2] != ('the',):
         start = 1
     else:

@@ -59,7 +59,7 @@ _GROW_SURELY = compiled("""
     not @adverb* in|inside|within|covered|included|part in|by|of? @det? @outline
     outside of? @det @outline
     should|must|has|have|needs|ought to? also? be|belong|go in|inside|within|part|included|covered
-    belongs to|in
+    belongs to|in the|it|this
     there is|are no ... in|inside @det @outline
     missing in|from @det @outline
     add the? rest|remaining|missing

@@ -49,6 +49,7 @@ _NAMING = compiled("""
     want|need|like|have @det @label ... changed|set|corrected|switched|updated|replaced \
         to|into|by|with|as
     the|a? @right @label|word|term|answer ... is|are|was|would|should @adverb* be?
+    the? term|word|expression|name for this|it|that @noun? is|would be?
     @this one? is @adverb* what we|i|people|they call
 """)
 """What stands before a name, with an article or without."""
@@ -60,7 +61,7 @@ _NAMING_SURELY = compiled("""
     <it> ... be|get changed|set|corrected|switched|updated|converted|turned to|into
     <it> shows|depicts|represents
     make|turn @pro @noun? into?
-    change|switch|correct|update|convert @pro @noun? ... to|into
+    change|switch|correct|update|convert|set @pro @noun? ... to|into
     change|switch|correct|replace|convert ... to|into|with|by
     change|switch|correct|replace|rename from ... to|with|by
 """)
@@ -69,6 +70,7 @@ _LABEL_ALONE = compiled("""
     the|its|new|correct|right|true|proper|actual|real|my? @right|new? @label $
     @right|new? @label name $
     the|its? @label of|for this|it|that object|segment|thing|one? $
+    the|this? object|segment|thing|region|word|term $
     @label is|should|must|to be? $
     @change|use|apply|choose|take|enter|write the|its|this|that|as? new|old|correct|right? \
         @label name? to|as|with|by|into? be? $
@@ -79,6 +81,8 @@ _LABEL_ALONE = compiled("""
 _NAME_FIRST = compiled("""
     is|would|should be? @adverb* the|a? @right @label|word|term|answer
 """)
+_TAKING = frozenset({'use', 'set', 'put', 'take', 'choose', 'enter', 'write'})
+_AS_LABEL = compiled('as|for @det? new|right|correct? @label')
 _COLONS = frozenset(':=-\u2013\u2014')
 
 _Check = Callable[[NounPhrase | None], str | None]
@@ -102,6 +106,7 @@ def stated_category(clauses: Sequence[Clause], index: int) -> str | None:
         or _by_statement(words)
         or _by_contrast(clauses, index, words)
         or _name_first(words)
+        or _as_label(words)
     )
 
 
@@ -178,6 +183,14 @@ def _name_first(words: Sequence[str]) -> str | None:
         return None
     closed = NounPhrase(phrase.words, phrase.end, phrase.determined, False)
     return category(closed)
+
+
+def _as_label(words: Sequence[str]) -> str | None:
+    """Read "use van as the label"."""
+    phrase = read_noun_phrase(words, 1) if words[0] in _TAKING else None
+    if phrase is None or longest_match(_AS_LABEL, words, phrase.end) is None:
+        return None
+    return category(NounPhrase(phrase.words, phrase.end, phrase.determined, False))
 
 
 def _whole(words: Sequence[str], check: _Check) -> str | None:

@@ -28,6 +28,7 @@ from rose_model.wording.words import (
     PARTS,
     PLURALS,
     POSSESSIVES,
+    QUANTIFIERS,
     STOPS,
 )
 
@@ -136,7 +137,9 @@ def category(phrase: NounPhrase | None) -> str | None:
     head = words[-1]
     if head in _NO_HEADS and not (len(words) > 1 and head in _NOUNS_WITH_NOUNS):
         return None
-    if head.isdigit() or _is_adverb(head) or words[0] in NO_CATEGORY:
+    if head.isdigit() or _is_adverb(head) or words[0] in QUANTIFIERS:
+        return None
+    if words[0] == 'little' and not _is_common(words):  # a little dog, a little strange
         return None
     return phrase.text if phrase.determined or _stands_alone(words) else None
 
@@ -157,10 +160,15 @@ def known_category(phrase: NounPhrase | None) -> str | None:
     name = category(phrase)
     if phrase is None or name is None:
         return None
-    head = phrase.words[-1]
-    common = head in MASS_NOUNS or head in COMMON_NOUNS or head in PLURALS
-    common = common or head.removesuffix('s') in COMMON_NOUNS
-    return name if common or ' '.join(phrase.words[-2:]) in COMMON_PAIRS else None
+    if not phrase.determined and _is_participle(phrase.words[0]):
+        return None
+    return name if _is_common(phrase.words) else None
+
+
+def _is_common(words: tuple[str, ...]) -> bool:
+    head = words[-1]
+    known = head in MASS_NOUNS or head in COMMON_NOUNS or head in PLURALS
+    return known or head.removesuffix('s') in COMMON_NOUNS or ' '.join(words[-2:]) in COMMON_PAIRS
 
 
 def is_plural(phrase: NounPhrase) -> bool:
@@ -186,7 +194,7 @@ def subject_of(words: Sequence[str]) -> str | None:
     """
     index = 0
     while index < len(words):
-        if words[index] != QUOTE and words[index] not in DETERMINERS:
+        if not _determines(words, index):
             index += 1
             continue
         phrase = read_noun_phrase(
@@ -199,6 +207,15 @@ def subject_of(words: Sequence[str]) -> str | None:
             return ' '.join(kept)
         index = max(index + 1, phrase.end if phrase is not None else 0)
     return None
+
+
+def _determines(words: Sequence[str], index: int) -> bool:
+    """Return whether a noun follows: in "this belongs there" it is a verb."""
+    word = words[index]
+    following = words[index + 1] if index + 1 < len(words) else ''
+    if word in {'this', 'that'}:
+        return not (following.endswith('s') and following not in NO_PLURALS)
+    return word == QUOTE or word in DETERMINERS
 
 
 def _is_noun(word: str) -> bool:

@@ -33,8 +33,8 @@ class Pattern:
 
     ``|`` separates words of which one stands there, ``@`` names a group of words, ``?`` follows
     what may be left out, ``*`` what may stand any number of times.  ``...`` passes over some words
-    but no "not", up to the first that the next element allows; ``$`` is the end of the clause.  ``_`` is any
-    word, ``<it>`` how a segment is spoken of: "it", "this object", "the segment".
+    but no "not", up to the first that the next element allows; ``$`` is the end of the clause.
+    ``_`` is any word, ``<it>`` how a segment is spoken of: "it", "this object", "the segment".
 
     What may be left out is taken where it stands: a match never goes back, so that its time is
     linear in the length of the pattern.

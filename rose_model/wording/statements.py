@@ -138,6 +138,8 @@ _NO_SUBJECTS = (
 _MAX_SUBJECT_WORDS = 9
 _NOT = frozenset({'not', 'no', 'never'})
 _BEHIND_COPULA = ADVERBS | _NOT | frozenset({'longer'})
+_ALL = frozenset({'all', 'both', 'most'})
+_SUBJECTS = THIS | {'the', 'object', 'segment', 'thing', 'region', 'detection', 'selection'}
 _PERSONS = frozenset({'you', 'we', 'i'})
 _RELATIVES = frozenset({'that', 'which', 'you', 'we', 'i'})
 
@@ -191,10 +193,12 @@ def read_statement(words: Sequence[str]) -> Statement | None:
     if copula is None:
         return None
     subject = words[:copula]
+    while subject and (subject[0] in _ALL or (subject[0] == 'of' and len(subject) < copula)):
+        subject = subject[1:]
     if not subject or (len(subject) == 1 and subject[0] in THIS):
         return _behind_copula(words, copula, True)
     describes = subject[0] == 'what' and len(subject) > 1 and subject[1] in _PERSONS
-    if not describes and subject[0] not in THIS | {'the'}:
+    if not describes and subject[0] not in _SUBJECTS:
         return None
     head = _head(subject)
     if not describes and any(word in _NO_SUBJECTS for word in head):

@@ -8,15 +8,20 @@ def _words(text: str) -> frozenset[str]:
 
 
 ARTICLES = _words('a an the')
+QUANTIFIERS = _words(
+    'two three four five six both several many few none each every any some more less much '
+    'enough second third last nothing something anything everything someone who what word yes no '
+    'whatever'
+)
 DETERMINERS = ARTICLES | _words('this that these those its your his her their my our')
 POSSESSIVES = _words('my your his her our their')
-THIS = _words('this that it these those they')
+THIS = _words('this that it these those they he she')
 COPULAS = _words('is are was were')
 NEGATIONS = _words('not no never neither nor without')
 ADVERBS = _words(
     'actually really clearly obviously certainly definitely surely indeed just simply only '
     'plainly truly still also instead rather now all very quite undoubtedly evidently '
-    'literally totally completely absolutely'
+    'literally totally completely absolutely exactly precisely'
 )
 """What may stand between "is" and a name without a doubt in it."""
 MODALS = _words('should must shall has have needs need ought to can may could would might')
