@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
-from rose_model.checkpoint import load_pretrained
-from rose_model.config import RoseConfig
 from rose_model.correction_record import (
     IMAGE_FILE,
     PARTIAL,
     RECORD_FILE,
-    CorrectionRecord,
     remove_correction,
     segment_records,
     write_correction,
@@ -26,68 +23,28 @@ from rose_model.correction_record import (
 from rose_model.data.corrections import LoggedCorrections
 from rose_model.data.files import write_png
 from rose_model.data.sample import VOID
-from rose_model.data.streets import SEEN_PAIRS, render_scene
-from rose_model.errors import ConfigError, DataError
-from rose_model.instructions import Prompter
-from rose_model.records import PointHint, RefinementCase, RefineTarget, Segment
-from rose_model.training.correction_source import correction_task, with_corrections
-from rose_model.training.examples import ExampleDataset
-from rose_model.training.recipe import Recipe, StageRecipe, read_recipe
-from rose_model.training.run import run_training
-from rose_model.training.sources import Source, streets
-
-SIZE = (40, 60)
-IMAGE = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), np.uint8)
-
-
-def make_segment(
-    identity: str, category: str, box: tuple[int, int, int, int], *, is_thing: bool = True
-) -> Segment:
-    x1, y1, x2, y2 = box
-    mask = np.ones((y2 - y1, x2 - x1), bool)
-    return Segment(identity, category, 0.9, 0.8, 0.7, is_thing, box, mask, 0)
-
-
-ROAD = make_segment('1', 'road', (0, 0, 60, 40), is_thing=False)
-CAR = make_segment('2', 'car', (10, 10, 30, 20))
-VAN = replace(CAR, category='van', revision=1)
-WIDER = make_segment('2', 'car', (10, 10, 40, 20))
-DOG = make_segment('3', 'dog', (12, 12, 18, 18))
-
-CASES = {
-    RefinementCase.CATEGORY: ('this is a van', '2', (ROAD, CAR), (ROAD, VAN)),
-    RefinementCase.MASK: ('include the whole car', '2', (ROAD, CAR), (ROAD, WIDER)),
-    RefinementCase.MISSED: (' you missed the dog ', '3', (ROAD, CAR), (ROAD, CAR, DOG)),
-}
-
-
-def make_record(case: RefinementCase) -> CorrectionRecord:
-    text, identity, before, after = CASES[case]
-    return CorrectionRecord(
-        height=SIZE[0],
-        width=SIZE[1],
-        camera='front',
-        stamp_ns=7,
-        model='nano@0',
-        text=text,
-        case=case,
-        target=RefineTarget.AUTO,
-        scope='frame',
-        points=(PointHint(1.5, 2.0, True),),
-        segment_id=identity,
-        before=segment_records(before),
-        after=segment_records(after),
-    )
+from rose_model.errors import DataError
+from rose_model.prompts.sentences import ALL_REGIONS
+from rose_model.records import PointHint, RefinementCase
+from rose_model.training.correction_source import correction_task
+from tests.model.correction_examples import (
+    CAR,
+    DOG,
+    IMAGE,
+    OLD,
+    ROAD,
+    SIZE,
+    VAN,
+    WIDER,
+    make_record,
+    make_segment,
+    write_examples,
+)
 
 
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
-    """An example of each case, in the order of ``CASES``."""
-    folder = tmp_path / 'log'
-    folder.mkdir()
-    for number, case in enumerate(CASES):
-        write_correction(folder, f'{number}', make_record(case), IMAGE)
-    return folder
+    return write_examples(tmp_path / 'log')
 
 
 # --- what is read -------------------------------------------------------------------------------
@@ -108,6 +65,7 @@ def test_a_corrected_label_is_the_name_of_its_region(log: Path) -> None:
 
 def test_a_corrected_mask_is_taught_and_keeps_its_name(log: Path) -> None:
     sample = LoggedCorrections(log)[1]
+    assert sample.target is not None
     assert sample.regions[sample.target].name == 'car'
     assert np.array_equal(sample.mask(sample.target), WIDER.full_mask(SIZE))
     assert sample.given is not None
@@ -118,6 +76,7 @@ def test_a_corrected_mask_is_taught_and_keeps_its_name(log: Path) -> None:
 def test_what_was_missed_is_sought_by_the_words_alone(log: Path) -> None:
     sample = LoggedCorrections(log)[2]
     assert [region.name for region in sample.regions] == ['road', 'car', 'dog']
+    assert sample.target is not None
     assert np.array_equal(sample.mask(sample.target), DOG.full_mask(SIZE))
     assert (sample.instruction, sample.given) == ('you missed the dog', None)
     task = correction_task(sample)
@@ -132,8 +91,9 @@ def test_what_nobody_sees_is_no_region_and_what_nobody_named_is_void(log: Path) 
     record = make_record(RefinementCase.MISSED)
     segments = segment_records((CAR, hidden, cover, DOG))
     write_correction(log, 'a', record.model_copy(update={'after': segments}), IMAGE)
-    sample = LoggedCorrections(log)[3]
+    sample = LoggedCorrections(log)[4]
     assert [region.name for region in sample.regions] == ['car', 'dog']
+    assert sample.target is not None
     assert (sample.index_map == VOID).sum() == IMAGE[..., 0].size - CAR.area
     assert sample.mask(sample.target).sum() == DOG.area
 
@@ -143,7 +103,7 @@ def test_what_a_deadline_left_without_a_name_is_void(log: Path) -> None:
     update = {'after': segment_records((ROAD, replace(CAR, category=''), DOG))}
     write_correction(log, 'a', record.model_copy(update=update), IMAGE)
     read = LoggedCorrections(log)
-    sample = read[3]
+    sample = read[4]
     assert [region.name for region in sample.regions] == ['road', 'dog']
     assert (sample.index_map == VOID).sum() == CAR.area - DOG.area
     assert '' not in read.names
@@ -159,9 +119,77 @@ def test_more_regions_than_a_sample_holds_leave_the_corrected_one(log: Path) -> 
     record = make_record(RefinementCase.MISSED)
     update = {'after': segment_records((*specks, DOG))}
     write_correction(log, 'a', record.model_copy(update=update), IMAGE)
-    sample = LoggedCorrections(log)[3]
+    sample = LoggedCorrections(log)[4]
+    assert sample.target is not None
     assert len(sample.regions) == VOID
     assert sample.regions[sample.target].name == 'dog'
+
+
+def test_of_a_removal_nothing_is_known_but_that_there_is_nothing(log: Path) -> None:
+    sample = LoggedCorrections(log)[3]
+    assert np.array_equal(sample.image, IMAGE)
+    assert sample.target is None
+    assert sample.given is not None
+    assert np.array_equal(sample.given, DOG.full_mask(SIZE))
+    assert np.array_equal(sample.mask(0), sample.given)
+    assert (sample.index_map == VOID).sum() == IMAGE[..., 0].size - DOG.area
+    assert [region.name for region in sample.regions] == ['dog']
+    task = correction_task(sample)
+    assert (task.instruction, task.indices, task.mask) == ('Segment what moves.', (), None)
+
+
+@pytest.mark.parametrize('text', ['', '  ', 'remove it'])
+def test_a_removal_needs_no_words_and_no_name(log: Path, text: str) -> None:
+    nameless = segment_records((ROAD, CAR, replace(DOG, category='')))
+    changes = {'text': text, 'before': nameless, 'instruction': ''}
+    record = make_record(RefinementCase.DELETE).model_copy(update=changes)
+    write_correction(log, 'a', record, IMAGE)
+    sample = LoggedCorrections(log)[4]
+    assert sample.target is None
+    assert sample.instruction == ALL_REGIONS
+
+
+@pytest.mark.parametrize(
+    ('case', 'label', 'told'),
+    [
+        (RefinementCase.CATEGORY, 'van', r'.*wrong, please.* It is in \[0.17, .*'),
+        (RefinementCase.MASK, '', r'.*incomplete, please.* It is in \[0.17, .*'),
+        (RefinementCase.MISSED, 'dog', r'You missed the dog\.'),
+        (RefinementCase.MISSED, '', r'Please segment target region .* It is in \[0.20, .*'),
+    ],
+)
+def test_where_nobody_wrote_a_sentence_a_plain_one_is_learned(
+    log: Path, case: RefinementCase, label: str, told: str
+) -> None:
+    changes = {'text': '', 'label': label, 'points': (PointHint(1.5, 2.0, True),)}
+    write_correction(log, 'a', make_record(case).model_copy(update=changes), IMAGE)
+    assert re.fullmatch(told, LoggedCorrections(log)[4].instruction)
+
+
+def as_format_1(entry: Path) -> None:
+    """The record as it was written before labels and removals."""
+    path = entry / RECORD_FILE
+    content = json.loads(path.read_text())
+    del content['label'], content['instruction']
+    path.write_text(json.dumps(content | {'format': 1}))
+
+
+def test_records_of_before_there_were_labels_and_removals_are_read_as_they_were(
+    log: Path,
+) -> None:
+    new = [LoggedCorrections(log)[number] for number in range(len(OLD))]
+    for number in range(len(OLD)):
+        as_format_1(log / str(number))
+    old = LoggedCorrections(log)
+    assert old.faults == ()
+    for number, sample in enumerate(new):
+        assert old[number].instruction == sample.instruction
+        assert old[number].regions == sample.regions
+        assert (old[number].target, old[number].changes_mask) == (
+            sample.target,
+            sample.changes_mask,
+        )
+        assert np.array_equal(old[number].index_map, sample.index_map)
 
 
 # --- what is not --------------------------------------------------------------------------------
@@ -215,13 +243,17 @@ def cut_image(entry: Path) -> None:
         (lambda entry: (entry / IMAGE_FILE).unlink(), 'is not a file'),
         (cut_image, 'is cut off'),
         (lambda entry: write_png(entry / IMAGE_FILE, IMAGE[1:]), 'has 39 x 60 pixels'),
-        (changed(format=2), 'format'),
+        (changed(format=3), 'format'),
         (changed(surprise=1), 'surprise'),
         (changed(case='opinion'), 'case'),
         (changed(scope='world'), 'scope'),
         (changed(height='40'), 'height'),
         (changed(text='   '), 'correction is empty'),
         (changed(text='a\x1b[31mb'), 'x1b'),
+        (changed(instruction='a\x1b[31mb'), 'x1b'),
+        (changed(label='a\nb'), 'no name'),
+        (changed(case='delete'), 'was deleted and is there after it'),
+        (changed(case='delete', segment_id='9'), "no segment '9' before it"),
         (changed(segment_id='9'), "no segment '9' with a name after it"),
         (changed(before=[]), "no segment '2' before it"),
         (changed(image='../../secret.png'), 'not a path below'),
@@ -239,7 +271,7 @@ def test_a_damaged_example_is_named_with_its_reason(
     log: Path, damage: Callable[[Path], None], told: str
 ) -> None:
     damage(log / '0')
-    with pytest.raises(DataError, match='1 of 3 corrections') as refusal:
+    with pytest.raises(DataError, match='1 of 4 corrections') as refusal:
         LoggedCorrections(log)
     assert str(log / '0') in str(refusal.value)
     assert told in str(refusal.value)
@@ -291,69 +323,4 @@ def test_a_full_disk_leaves_nothing_half_written(
 def test_a_correction_that_was_taken_back_is_removed(log: Path) -> None:
     assert remove_correction(log, '1')
     assert not remove_correction(log, '1')
-    assert sorted(path.name for path in log.iterdir()) == ['0', '2']
-
-
-# --- training -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def source(log: Path) -> Source:
-    base = replace(streets(), read=lambda number: render_scene(number, SIZE, pairs=SEEN_PAIRS))
-    return with_corrections(base, log)
-
-
-def test_every_second_sample_is_a_correction_and_each_comes_once_a_round(
-    log: Path, source: Source
-) -> None:
-    street = source.read(4)
-    assert np.array_equal(street.image, render_scene(4, SIZE, pairs=SEEN_PAIRS).image)
-    for first in (1, 7):
-        asked = set()
-        for number in range(first, first + 6, 2):
-            sample = source.read(number)
-            [task] = source.tasks(number, sample, np.random.default_rng(0))
-            asked.add(task.instruction)
-        assert len(asked) == 3
-    assert {'van', 'dog', 'road', 'black bus'} <= set(source.vocabulary)
-
-
-def test_a_correction_is_one_question_about_one_region(
-    config: RoseConfig, prompter: Prompter, source: Source
-) -> None:
-    dataset = ExampleDataset(source, 1, 5, config, prompter)
-    questions = {}
-    for index in (0, 2, 4):
-        [question] = dataset[index].questions
-        assert question.is_selective
-        questions[question.names] = question
-    assert {names: len(q.masked) for names, q in questions.items()} == {
-        ('van',): 0,
-        ('car',): 1,
-        ('dog',): 1,
-    }
-    given = {names: q.mask_channel is not None for names, q in questions.items()}
-    assert given == {('van',): True, ('car',): True, ('dog',): False}
-
-
-def test_a_recipe_names_the_folder_for_the_whole_model_alone(log: Path, tmp_path: Path) -> None:
-    stage = f'{{steps: 9, batch_size: 1, learning_rate: 0.1, warmup_steps: 1, corrections: {log}}}'
-    path = tmp_path / 'mine.yaml'
-    path.write_text(f'start: nano\nwhole: {stage}')
-    recipe = read_recipe(path)
-    assert recipe.whole.corrections == log
-    path.write_text(recipe.dump())
-    assert read_recipe(path) == recipe
-    for name in ('vision', 'sam', 'words'):
-        path.write_text(f'start: nano\n{name}: {stage}\nwhole: {stage}')
-        with pytest.raises(ConfigError, match=f'stage whole, not in {name}'):
-            read_recipe(path)
-
-
-def test_a_training_run_reads_the_folder(log: Path, rose_folder: Path, tmp_path: Path) -> None:
-    whole = StageRecipe(steps=2, batch_size=2, learning_rate=1e-3, warmup_steps=1, corrections=log)
-    recipe = Recipe(start=str(rose_folder), name='tiny-corrected', whole=whole)
-    trained = run_training(recipe, tmp_path / 'run', resume=False)
-    assert trained.is_dir()
-    cpu, float32 = torch.device('cpu'), torch.float32
-    assert load_pretrained(trained, cpu, float32).rose.config.name == 'tiny-corrected'
+    assert sorted(path.name for path in log.iterdir()) == ['0', '2', '3']

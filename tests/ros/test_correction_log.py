@@ -1,5 +1,6 @@
 """Accepted corrections on the disk: whole, of the original pixels, and never in anybody's way."""
 
+import json
 import threading
 from dataclasses import replace
 
@@ -58,17 +59,25 @@ class Bench:
             )
         )
 
-    def correct(self, label):
+    def correct(self, label, text=None, stated=''):
         record = self.memory.history.find('front', STAMP_NS)
         car = next(s for s in record.segmentation.segments if s.id == '2')
         after = replace(car, category=label, revision=car.revision + 1)
-        rest = (s for s in record.segmentation.segments if s is not car)
-        corrected = record.corrected(record.segmentation.with_segments((*rest, after)))
-        case, text = RefinementCase.CATEGORY, f'this is a {label}'
+        text = f'this is a {label}' if text is None else text
+        self.accept(record, text, RefinementCase.CATEGORY, car, after, label=stated)
+
+    def remove(self, text=''):
+        record = self.memory.history.find('front', STAMP_NS)
+        self.accept(record, text, RefinementCase.DELETE, record.segmentation.find('2'), None)
+
+    def accept(self, record, text, case, before, after, **fields):
+        rest = [s for s in record.segmentation.segments if s is not before]
+        segments = rest if after is None else [*rest, after]
+        scope = Scope.FRAME if after is None else Scope.SESSION
         self.memory.accept(
-            Correction('front', STAMP_NS, text, case, Scope.SESSION, car, after, 'car'),
+            Correction('front', STAMP_NS, text, case, scope, before, after, 'car', **fields),
             record,
-            corrected,
+            record.corrected(record.segmentation.with_segments(tuple(segments))),
             'nano@0',
         )
 
@@ -88,10 +97,10 @@ class Bench:
 def make_bench(tmp_path, make_segment, make_segmentation):
     benches = []
 
-    def make(image=None, **options):
+    def make(image=None, category='car', **options):
         image = write_image(RGB, 'rgb8', HEADER) if image is None else image
         frame = make_segmentation(
-            make_segment('', 'road', (0, 0, 8, 6), is_thing=False), make_segment('')
+            make_segment('', 'road', (0, 0, 8, 6), is_thing=False), make_segment('', category)
         )
         benches.append(Bench(tmp_path, frame, image, **options))
         return benches[-1]
@@ -134,6 +143,43 @@ def test_two_corrections_of_a_frame_are_two_examples_from_where_each_began(make_
     assert bench.counts() == (2, 0, 0, 0)
     read = LoggedCorrections(tmp_path)
     assert {read[n].regions[read[n].target].name for n in range(2)} == {'van', 'bus'}
+
+
+@pytest.mark.parametrize('text', ['', 'this is nothing, remove it'])
+def test_a_removal_becomes_an_example_and_its_undo_removes_that(make_bench, tmp_path, text):
+    bench = make_bench()
+    bench.remove(text)
+    bench.undo()
+    bench.remove(text)
+    assert bench.counts() == (2, 1, 0, 0)
+    [name] = names(tmp_path)
+    record = json.loads((tmp_path / name / 'correction.json').read_text())
+    assert (record['case'], record['segment_id'], record['text']) == ('delete', '2', text)
+    assert [segment['category'] for segment in record['before']] == ['road', 'car']
+    assert [segment['category'] for segment in record['after']] == ['road']
+    assert record['instruction'] == 'segment'
+    sample = LoggedCorrections(tmp_path)[0]
+    assert np.array_equal(sample.image, RGB)
+    assert sample.target is None
+    assert sample.instruction == 'segment'
+
+
+def test_that_a_segment_without_a_name_was_removed_is_stored(make_bench, tmp_path):
+    bench = make_bench(category='')
+    bench.remove()
+    assert bench.counts() == (1, 0, 0, 0)
+    assert LoggedCorrections(tmp_path)[0].given.sum() == 6
+
+
+def test_a_label_without_a_sentence_becomes_an_example(make_bench, tmp_path):
+    bench = make_bench()
+    bench.correct('van', text='', stated='van')
+    assert bench.counts() == (1, 0, 0, 0)
+    [name] = names(tmp_path)
+    record = json.loads((tmp_path / name / 'correction.json').read_text())
+    assert (record['text'], record['label']) == ('', 'van')
+    sample = LoggedCorrections(tmp_path)[0]
+    assert sample.regions[sample.target].name == 'van'
 
 
 def test_a_segment_without_a_name_teaches_nothing(make_bench, tmp_path):

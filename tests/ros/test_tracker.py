@@ -181,6 +181,25 @@ def test_what_a_correction_adds_is_the_object_that_was_there_before():
     assert ids(tracker, thing((18, 0, 32, 20))) == {(18, 0, 32, 20): car.id}
 
 
+def test_the_last_objects_take_what_others_leave():
+    tracker = Tracker()
+    near, far = thing((0, 0, 20, 20)), thing((2, 0, 22, 20))
+    first = ids(tracker, near, far)
+
+    def next_ids(*segments):
+        tracker.last += 1
+        last = (first[near.box_xyxy],)
+        followed = tracker.follow(frame(*segments), tracker.last, last).segments
+        return {segment.box_xyxy: segment.id for segment in followed}
+
+    assert next_ids(near) == {near.box_xyxy: first[far.box_xyxy]}
+    assert next_ids() == {}
+    # One that wants either takes the nearer one, and the last one what is left.
+    assert set(next_ids(near, far).values()) == set(first.values())
+    new = thing((50, 30, 70, 50))
+    assert next_ids(near, far, new)[new.box_xyxy] not in first.values()
+
+
 def test_before_any_frame_nothing_is_followed():
     tracker = Tracker()
     assert not tracker.can_follow('1', 0)
