@@ -38,7 +38,7 @@ def read_request(text: str) -> Request:
     Args:
         text: A sentence, or a few; any text, also an empty one.
     """
-    clauses = split_clauses(text)
+    clauses = [peeled(clause) for clause in split_clauses(text)]
     labels = [stated_category(clauses, index) for index in range(len(clauses))]
     names = any(label is not None for label in labels)
     found = [_read_clause(clauses, index, label, names) for index, label in enumerate(labels)]
@@ -52,7 +52,7 @@ def _barred(clauses: Sequence[Clause], found: Sequence[Request]) -> set[Intent]:
     barred = set()
     if any(keeps(clause.words) for clause in clauses):
         barred.add(Intent.DELETE)
-    if any(asks_for_all(peeled(clause)[0]) for clause in clauses):
+    if any(asks_for_all(clause.core) for clause in clauses):
         barred |= {Intent.CATEGORY, Intent.MASK}
     return barred
 

@@ -100,12 +100,16 @@ class Clause:
     """Words of a clause, lower case, contractions written out.
 
     ``before`` is the mark or the conjunction in front of it, ``after`` the mark behind it; both
-    are empty at the ends of the text and between clauses that nothing separates.
+    are empty at the ends of the text and between clauses that nothing separates.  ``core`` are the
+    words without polite frames in front, which ``asks`` for an action where it is true; both are
+    found by ``statements.peeled``.
     """
 
     words: tuple[str, ...]
     before: str
     after: str
+    core: tuple[str, ...] = ()
+    asks: bool = False
 
 
 def split_clauses(text: str) -> list[Clause]:

@@ -13,7 +13,7 @@ from rose_model.wording.noun_phrases import (
     subject_of,
 )
 from rose_model.wording.patterns import compiled, found_anywhere, longest_match
-from rose_model.wording.statements import peeled, read_statement
+from rose_model.wording.statements import read_statement
 from rose_model.wording.words import LABEL_WORDS, THIS
 
 _ELSE = compiled("""
@@ -47,7 +47,7 @@ _NO_COMPLAINTS = frozenset({'day', 'off', 'quits', 'back', 'me', 'us', 'him', 'h
 
 def complaint(clause: Clause) -> tuple[bool, str | None]:
     """Return whether a clause complains about a name, and the noun that it says is wrong."""
-    words = peeled(clause)[0]
+    words = clause.core
     if not words:
         return False, None
     if _supposes(words):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rose_model.wording.clauses import Clause
 from rose_model.wording.noun_phrases import NounPhrase, category, read_noun_phrase, without_ranks
 from rose_model.wording.patterns import compiled, found_anywhere, longest_match
-from rose_model.wording.statements import peeled, read_statement
+from rose_model.wording.statements import read_statement
 from rose_model.wording.words import ADVERBS, LABEL_NOUNS, LABEL_WORDS, LEFTOVERS, MASK_NOUNS
 
 _VERBS = compiled("""
@@ -165,6 +165,9 @@ _NAMED_OBJECTS = frozenset(
     {'segment', 'detection', 'object', 'instance', 'region', 'one', 'annotation', 'entry'}
 )
 
+_TRIMMED = LEFTOVERS | {'hole', 'holes', 'gap', 'gaps', 'overlap', 'part', 'parts'}
+"""What is cut from a mask rather than deleted."""
+
 
 @dataclass(frozen=True)
 class Deletion:
@@ -180,7 +183,7 @@ def keeps(words: tuple[str, ...]) -> bool:
     holds = any(
         word == 'keep'
         and words[index - 1 : index] != ('not',)
-        and longest_match(_KEEP, words, index)
+        and longest_match(_KEEP, words, index) is not None
         for index, word in enumerate(words)
     )
     return holds or found_anywhere(_KEEPING, words)
@@ -188,8 +191,8 @@ def keeps(words: tuple[str, ...]) -> bool:
 
 def deletion(clause: Clause) -> Deletion | None:
     """Return what a clause asks to delete, or ``None`` where it asks for no such thing."""
-    words, asks = peeled(clause)
-    if not words or (clause.after == '?' and not asks):
+    words = clause.core
+    if not words or (clause.after == '?' and not clause.asks):
         return None
     end = longest_match(_VERBS, words)
     if end is not None:
@@ -209,9 +212,9 @@ def _of_a_verb(words: Sequence[str], end: int) -> Deletion | None:
     behind = longest_match(_SEGMENT, words, end)
     if words[0] in _WITH_PARTICLE and end == 1:
         # "Take it away" deletes, "take it" and "take the road away" do not.
-        gone = behind is not None and behind < len(words) and words[behind] in _OFF
-        return Deletion() if gone and longest_match(_TAIL, words, behind) is not None else None
-    if behind is None:
+        if behind is None or behind == len(words) or words[behind] not in _OFF:
+            return None
+    elif behind is None:
         # "Take away the road" trims the mask, "delete the road" may mean the segment of the road.
         return None if words[0] in _WITH_PARTICLE and end < 3 else _of_a_thing(words, end)
     if words[behind - 1] in {'of', 'for', 'on', 'around'} and behind < len(words):
@@ -244,11 +247,6 @@ def _whole_thing(phrase: NounPhrase) -> Deletion | None:
         return None
     name = category(NounPhrase(without_ranks(phrase).words, phrase.end, True, False))
     return None if name is None else Deletion(name)
-
-
-_TRIMMED = frozenset({'hole', 'holes', 'gap', 'gaps', 'overlap', 'part', 'parts'})
-_TRIMMED |= LEFTOVERS
-"""What is cut from a mask rather than deleted."""
 
 
 def _said(words: Sequence[str]) -> Deletion | None:

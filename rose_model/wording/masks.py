@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from rose_model.wording.clauses import Clause
 from rose_model.wording.patterns import Pattern, compiled, found_anywhere, longest_match
 from rose_model.wording.request import Intent
-from rose_model.wording.statements import peeled
 from rose_model.wording.words import NEGATIONS
 
 _GROW_FIRST = compiled("""
@@ -176,7 +175,7 @@ def mask_intent(clause: Clause) -> Intent | None:
 
     Where it asks for both directions, or for none, it is ``MASK``.
     """
-    words = peeled(clause)[0]
+    words = clause.core
     if not words or praises(words) or asks_for_all(words):
         return None
     grows, shrinks = _strengths(words)

@@ -13,7 +13,6 @@ from rose_model.wording.noun_phrases import (
     without_ranks,
 )
 from rose_model.wording.patterns import compiled, found_anywhere, longest_match
-from rose_model.wording.statements import peeled
 from rose_model.wording.words import (
     ARTICLES,
     DETERMINERS,
@@ -141,7 +140,7 @@ def missed(clauses: Sequence[Clause], index: int) -> Missed | None:
             "segment the target region, a red car".
         index: The clause that is read.
     """
-    words = peeled(clauses[index])[0]
+    words = clauses[index].core
     if not words or found_anywhere(_AGAIN, words):
         return None
     found = _named_behind(words) or _named_before(words)

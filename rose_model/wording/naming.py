@@ -13,7 +13,7 @@ from rose_model.wording.noun_phrases import (
     read_noun_phrase,
 )
 from rose_model.wording.patterns import compiled, longest_match
-from rose_model.wording.statements import Statement, peeled, read_statement
+from rose_model.wording.statements import Statement, read_statement
 from rose_model.wording.words import ARTICLES, LABEL_WORDS, MASK_NOUNS, PLURALS
 
 _NAMING = compiled("""
@@ -96,9 +96,9 @@ def stated_category(clauses: Sequence[Clause], index: int) -> str | None:
         index: The clause that is read.
     """
     clause = clauses[index]
-    if clause.after in {'?', '/'} and not peeled(clause)[1]:
+    if clause.after in {'?', '/'} and not clause.asks:
         return None
-    words = peeled(clause)[0]
+    words = clause.core
     if not words:
         return None
     return (
@@ -156,8 +156,8 @@ def _stated(words: Sequence[str], statement: Statement, phrase: NounPhrase) -> s
 
 def _by_contrast(clauses: Sequence[Clause], index: int, words: Sequence[str]) -> str | None:
     """Read "not a car but a truck", "not a car, a truck" and "a truck, not a car"."""
-    before = peeled(clauses[index - 1])[0] if index else ()
-    behind = peeled(clauses[index + 1])[0] if index + 1 < len(clauses) else ()
+    before = clauses[index - 1].core if index else ()
+    behind = clauses[index + 1].core if index + 1 < len(clauses) else ()
     denied = bool(_denied(before) or _denied(behind))
     if not denied:
         return None

@@ -15,7 +15,7 @@ _IT = (
 _BROKEN = re.compile(r'\|\s+')
 """Where a row of alternatives goes on in the next line."""
 MAX_GAP = 7
-"""Words that ``...`` passes over at most."""
+"""Words that ``...`` passes over at most, and that ``*`` takes after the first."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Pattern:
     """A row of words, such as ``'this|it @is @adverb* a|an'``.
 
     ``|`` separates words of which one stands there, ``@`` names a group of words, ``?`` follows
-    what may be left out, ``*`` what may stand any number of times.  ``...`` passes over some words
+    what may be left out, ``*`` what may stand several times.  ``...`` passes over some words
     but no "not", up to the first that the next element allows; ``$`` is the end of the clause.
     ``_`` is any word, ``<it>`` how a segment is spoken of: "it", "this object", "the segment".
 
@@ -58,8 +58,8 @@ class Pattern:
             passes = 0
             if _fits(element, words, position):
                 position += 1
-                while element.repeated and _fits(element, words, position):
-                    position += 1
+                if element.repeated:
+                    position = _repeated(element, words, position)
             elif not element.optional:
                 return None
         return position
@@ -80,6 +80,13 @@ def longest_match(patterns: Iterable[Pattern], words: Sequence[str], start: int 
 def found_anywhere(patterns: Sequence[Pattern], words: Sequence[str]) -> bool:
     """Return whether one of the patterns matches at any word."""
     return any(longest_match(patterns, words, start) is not None for start in range(len(words)))
+
+
+def _repeated(element: _Element, words: Sequence[str], position: int) -> int:
+    last = position + MAX_GAP
+    while position < last and _fits(element, words, position):
+        position += 1
+    return position
 
 
 def _fits(element: _Element, words: Sequence[str], position: int) -> bool:

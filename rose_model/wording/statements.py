@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rose_model.wording.clauses import PLEASE, QUOTE, Clause
 from rose_model.wording.patterns import compiled, longest_match
@@ -57,34 +57,34 @@ _OPINIONS = compiled("""
     i can see|tell that
     i see that
 """)
-_GERUNDS = {
-    'renaming': 'rename',
-    'relabelling': 'relabel',
-    'relabeling': 'relabel',
-    'calling': 'call',
-    'naming': 'name',
-    'labelling': 'label',
-    'labeling': 'label',
-    'tagging': 'tag',
-    'marking': 'mark',
-    'classifying': 'classify',
-    'changing': 'change',
-    'setting': 'set',
-    'correcting': 'correct',
-    'deleting': 'delete',
-    'removing': 'remove',
-    'erasing': 'erase',
-    'discarding': 'discard',
-    'dropping': 'drop',
-    'getting': 'get',
-    'taking': 'take',
-    'adding': 'add',
-    'segmenting': 'segment',
-    'including': 'include',
-    'extending': 'extend',
-    'shrinking': 'shrink',
-    'excluding': 'exclude',
-    'cutting': 'cut',
+_GERUNDS: dict[tuple[str, ...], str] = {
+    ('renaming',): 'rename',
+    ('relabelling',): 'relabel',
+    ('relabeling',): 'relabel',
+    ('calling',): 'call',
+    ('naming',): 'name',
+    ('labelling',): 'label',
+    ('labeling',): 'label',
+    ('tagging',): 'tag',
+    ('marking',): 'mark',
+    ('classifying',): 'classify',
+    ('changing',): 'change',
+    ('setting',): 'set',
+    ('correcting',): 'correct',
+    ('deleting',): 'delete',
+    ('removing',): 'remove',
+    ('erasing',): 'erase',
+    ('discarding',): 'discard',
+    ('dropping',): 'drop',
+    ('getting',): 'get',
+    ('taking',): 'take',
+    ('adding',): 'add',
+    ('segmenting',): 'segment',
+    ('including',): 'include',
+    ('extending',): 'extend',
+    ('shrinking',): 'shrink',
+    ('excluding',): 'exclude',
+    ('cutting',): 'cut',
 }
 _WISHES = compiled("""
     i would rather|prefer|like|love that|if|it? if? you
@@ -92,23 +92,24 @@ _WISHES = compiled("""
     i would appreciate it? if you
     it would be ... if you
 """)
-_PASTS = {
-    'called': 'call',
-    'named': 'name',
-    'labelled': 'label',
-    'labeled': 'label',
-    'renamed': 'rename',
-    'changed': 'change',
-    'deleted': 'delete',
-    'removed': 'remove',
-    'erased': 'erase',
-    'dropped': 'drop',
-    'added': 'add',
-    'segmented': 'segment',
-    'included': 'include',
-    'excluded': 'exclude',
-    'made': 'make',
+_PASTS: dict[tuple[str, ...], str] = {
+    ('called',): 'call',
+    ('named',): 'name',
+    ('labelled',): 'label',
+    ('labeled',): 'label',
+    ('renamed',): 'rename',
+    ('changed',): 'change',
+    ('deleted',): 'delete',
+    ('removed',): 'remove',
+    ('erased',): 'erase',
+    ('dropped',): 'drop',
+    ('added',): 'add',
+    ('segmented',): 'segment',
+    ('included',): 'include',
+    ('excluded',): 'exclude',
+    ('made',): 'make',
 }
+_ASKING = frozenset({'can', 'could', 'would', 'will', 'may'})
 _HOW_ABOUT = frozenset({('how', 'about'), ('what', 'about')})
 _NO_SUBJECTS = (
     LABEL_WORDS
@@ -161,28 +162,31 @@ class Statement:
     pronoun: bool
 
 
-def peeled(clause: Clause) -> tuple[tuple[str, ...], bool]:
-    """Return the words without greetings, polite frames and opinions in front of them.
-
-    Returns:
-        The words that are left, and whether a question in front of them asks for an action.
-    """
-    words, asks = clause.words, clause.before in PLEASE
-    while words:
-        if words[:2] in _HOW_ABOUT and words[2:] and words[2] in _GERUNDS:
-            words = words[2:]
-        if words[0] in _GERUNDS:
-            words = (_GERUNDS[words[0]], *words[1:])
-        wish = longest_match(_WISHES, words)
-        if wish is not None and words[wish:] and words[wish] in _PASTS:
-            words = (_PASTS[words[wish]], *words[wish + 1 :])
-        end = longest_match(_REQUESTS, words)
-        asks = asks or (end is not None and words[0] in {'can', 'could', 'would', 'will', 'may'})
-        end = end or longest_match(_OPINIONS, words) or _opener(words)
-        if not end:
+def peeled(clause: Clause) -> Clause:
+    """Return a clause with its core: no greetings, polite frames and opinions in front of it."""
+    words, asks, start = clause.words, clause.before in PLEASE, 0
+    while start < len(words):
+        words, start = _plain_verb(words, start)
+        end = longest_match(_REQUESTS, words, start)
+        asks = asks or (end is not None and words[start] in _ASKING)
+        end = end or longest_match(_OPINIONS, words, start) or _behind_opener(words, start)
+        if end == start:
             break
-        words = words[end:]
-    return words, asks
+        start = end
+    return replace(clause, core=words[start:], asks=asks)
+
+
+def _plain_verb(words: tuple[str, ...], start: int) -> tuple[tuple[str, ...], int]:
+    """Return the words with "would you mind deleting", "I wish you deleted" as "delete"."""
+    if words[start : start + 2] in _HOW_ABOUT and words[start + 2 : start + 3] in _GERUNDS:
+        start += 2
+    verb = _GERUNDS.get(words[start : start + 1])
+    wish = longest_match(_WISHES, words, start)
+    if wish is not None and words[wish : wish + 1] in _PASTS:
+        start, verb = wish, _PASTS[words[wish : wish + 1]]
+    if verb is None:
+        return words, start
+    return (*words[:start], verb, *words[start + 1 :]), start
 
 
 def read_statement(words: Sequence[str]) -> Statement | None:
@@ -232,14 +236,10 @@ def _behind_copula(words: Sequence[str], copula: int, pronoun: bool) -> Statemen
     return Statement(copula, index, negated, pronoun)
 
 
-def _opener(words: Sequence[str]) -> int:
-    """Return how many words at the start say nothing, zero or one."""
-    if words[0] in OPENERS:
-        return 1
-    if words[0] == 'do' and words[1:2] and words[1] in CLAUSE_VERBS:
-        return 1
-    if words[0] == 'no' and len(words) > 1:
-        following = words[1]
-        starts = following in CLAUSE_STARTERS or following in ARTICLES or following in OPENERS
-        return int(starts or following == QUOTE)
-    return 0
+def _behind_opener(words: Sequence[str], start: int) -> int:
+    """Return the index behind a word at ``start`` that says nothing, or ``start``."""
+    following = words[start + 1] if start + 1 < len(words) else ''
+    opens = words[start] in OPENERS or (words[start] == 'do' and following in CLAUSE_VERBS)
+    if words[start] == 'no':
+        opens = following in CLAUSE_STARTERS | ARTICLES | OPENERS | {QUOTE}
+    return start + opens
