@@ -31,7 +31,7 @@ def plain_name(text: str) -> str:
     return name
 
 
-def read_table(name: str) -> list[dict[str, str]]:
-    """The rows of a table of the package, by their column."""
-    lines = (FOLDER / f'{name}.csv').read_text(encoding='utf-8').splitlines()
+def read_table(name: str, folder: Path = FOLDER) -> list[dict[str, str]]:
+    """The rows of a table of the package, by their column; by default one beside this file."""
+    lines = (folder / f'{name}.csv').read_text(encoding='utf-8').splitlines()
     return list(csv.DictReader(line for line in lines if not line.startswith('#')))

@@ -60,13 +60,18 @@ class Refines(Protocol):
     def refine(
         self,
         segmentation: Segmentation,
-        text: str,
+        text: str = '',
         *,
         segment_id: str = '',
         target: RefineTarget = RefineTarget.AUTO,
         points: tuple[PointHint, ...] = (),
+        label: str = '',
+        remove: bool = False,
     ) -> Refinement:
-        """Correct a frame by a sentence."""
+        """Correct a frame by a sentence, by clicks, or by a label, or delete one of its segments.
+
+        Of a deletion ``changed`` is empty.
+        """
 
     def self_refine(self, segmentation: Segmentation) -> Segmentation:
         """Correct a frame without being told what is wrong."""

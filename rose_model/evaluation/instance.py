@@ -89,8 +89,8 @@ class InstanceAp:
 
     def figures(self) -> Figures:
         """The four figures, with intervals over images."""
-        agnostic = self._evaluate(use_names=False)
-        named = self._evaluate(use_names=True)
+        agnostic = self.evaluation()
+        named = self.evaluation(use_names=True)
         tables = detection_tables(agnostic)
         return {
             'ap': precision_figure(agnostic, tables, slice(None)),
@@ -99,7 +99,7 @@ class InstanceAp:
             'named_ap50': precision_figure(named, detection_tables(named), slice(0, 1)),
         }
 
-    def _evaluate(self, *, use_names: bool) -> COCOeval:
+    def evaluation(self, *, use_names: bool = False) -> COCOeval:
         """COCO's evaluation of everything noted; the record of a detection has no ``bbox``, which
         would decide its size.
         """

@@ -35,6 +35,7 @@ class _Answer:
     kind: str
     shared: int
     union: int
+    is_lost: bool
 
     @property
     def iou(self) -> float:
@@ -43,7 +44,8 @@ class _Answer:
 
 class Referring:
     """``refer_ciou``: intersections over unions, both summed over all descriptions;
-    ``refer_giou``: mean IoU; ``refer_p50``: share found with an IoU of at least 0.5.
+    ``refer_giou``: mean IoU; ``refer_p50``: share found with an IoU of at least 0.5;
+    ``refer_present_lost``: share for which nothing is found.
 
     One description for each large thing with at least two others of its noun in the image, where
     one fits it alone.  No answer has an intersection of 0.  The cumulative IoU by kind of
@@ -71,6 +73,7 @@ class Referring:
             {
                 'refer_giou': (item.iou for item in answers),
                 'refer_p50': (item.iou >= 0.5 for item in answers),
+                'refer_present_lost': (item.is_lost for item in answers),
             }
         )
 
@@ -81,7 +84,7 @@ class Referring:
         for segment in answer.segments:
             predicted |= segment.full_mask(answer.original_size)
         shared, union = int((predicted & truth).sum()), int((predicted | truth).sum())
-        return _Answer(kind_of(description), shared, union)
+        return _Answer(kind_of(description), shared, union, is_lost=not answer.segments)
 
     def _count(self, key: str, answers: list[_Answer]) -> None:
         shared, union = sum(item.shared for item in answers), sum(item.union for item in answers)

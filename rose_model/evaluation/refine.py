@@ -9,17 +9,12 @@ from numpy.typing import NDArray
 
 from rose_model.data.defective_masks import defective_mask, mask_iou
 from rose_model.data.sample import Sample, box_in_shares
-from rose_model.errors import RefinementError
+from rose_model.evaluation.correction import answered_mask
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
 from rose_model.evaluation.single import segment_of_mask
 from rose_model.instructions import REFINEMENTS, with_box
-from rose_model.records import (
-    Refinement,
-    RefinementCase,
-    RefineTarget,
-    Segmentation,
-)
+from rose_model.records import RefinementCase, RefineTarget, Segmentation
 
 THINGS_PER_FRAME = 2
 BINS = {'low': (0.0, 0.5), 'middle': (0.5, 0.75), 'high': (0.75, 1.01)}
@@ -45,6 +40,25 @@ class Trial:
     shifted: bool
 
 
+@dataclass(frozen=True, eq=False)
+class Damage:
+    """A damaged mask of a thing, and what is asked about it.
+
+    Attributes:
+        index: The thing among the regions.
+        mask: bool ``[H, W]``.
+        given: The frame with this mask alone, under the thing's name.
+        sentences: About the mask, with the right name and with a wrong one.
+        boxed: About something missed, with the same names and the true box.
+    """
+
+    index: int
+    mask: NDArray[np.bool_]
+    given: Segmentation
+    sentences: tuple[str, str]
+    boxed: tuple[str, str]
+
+
 class MaskRefinement:
     """Gains in mean IoU over damaged masks of up to two large things a frame.
 
@@ -61,13 +75,7 @@ class MaskRefinement:
 
     def add(self, frame: Frame) -> None:
         """Damage and mend masks of one frame."""
-        rng = frame.rng(_DRAWS)
-        things = rng.permutation(np.array(frame.large_things, int)).tolist()
-        drawn = [(index, another_name(frame.sample, index, rng)) for index in things]
-        usable = [(index, wrong) for index, wrong in drawn if wrong is not None]
-        trials = [
-            self._try(frame, index, wrong, rng) for index, wrong in usable[:THINGS_PER_FRAME]
-        ]
+        trials = [self._try(frame, damage) for damage in draw_damages(frame)]
         self._tally.add_items(
             {
                 'refine_iou_before': (item.before for item in trials),
@@ -89,50 +97,62 @@ class MaskRefinement:
             chosen = [item.right - item.before for item in trials if low <= item.before < high]
             self._tally.add_items({f'refine_gain_{name}': chosen})
 
-    def _try(self, frame: Frame, index: int, wrong: str, rng: np.random.Generator) -> Trial:
-        truth, name = frame.sample.mask(index), frame.sample.regions[index].name
-        damaged = defective_mask(truth, rng)
-        sentence = str(rng.choice(REFINEMENTS[RefinementCase.MASK]))
-        missed = str(rng.choice(REFINEMENTS[RefinementCase.MISSED]))
-        before = mask_iou(damaged, truth)
-        segmentation = with_mask(frame, damaged, name)
-        right, wrong_mask = (
-            self._mend(segmentation, sentence.format(category=word)) for word in (name, wrong)
-        )
-        box = box_in_shares(truth)
-        right_box, wrong_box = (
-            self._find(frame, with_box(missed.format(category=word), box))
-            for word in (name, wrong)
-        )
+    def _try(self, frame: Frame, damage: Damage) -> Trial:
+        truth = frame.sample.mask(damage.index)
+        right, wrong_mask = (self._mend(damage, text) for text in damage.sentences)
+        right_box, wrong_box = (self._find(frame, text) for text in damage.boxed)
+        before = mask_iou(damage.mask, truth)
         return Trial(
             before=before,
             right=before if right is None else mask_iou(right, truth),
             wrong=before if wrong_mask is None else mask_iou(wrong_mask, truth),
             right_box=before if right_box is None else mask_iou(right_box, truth),
             wrong_box=before if wrong_box is None else mask_iou(wrong_box, truth),
-            shifted=right is not None and _is_elsewhere(right, frame.sample, index),
+            shifted=right is not None and _is_elsewhere(right, frame.sample, damage.index),
         )
 
-    def _mend(self, segmentation: Segmentation, text: str) -> NDArray[np.bool_] | None:
-        damaged = segmentation.segments[0]
-        try:
-            answer = self._segmenter.refine(
-                segmentation, text, segment_id=damaged.id, target=RefineTarget.MASK
-            )
-        except RefinementError:
-            return None
-        return _mask_of(answer)
+    def _mend(self, damage: Damage, text: str) -> NDArray[np.bool_] | None:
+        return answered_mask(
+            self._segmenter,
+            damage.given,
+            text,
+            segment_id=damage.given.segments[0].id,
+            target=RefineTarget.MASK,
+        )
 
     def _find(self, frame: Frame, text: str) -> NDArray[np.bool_] | None:
-        empty = replace(frame.segmentation, segments=())
-        try:
-            return _mask_of(self._segmenter.refine(empty, text))
-        except RefinementError:
-            return None
+        return answered_mask(self._segmenter, replace(frame.segmentation, segments=()), text)
 
     def figures(self) -> Figures:
         """Means over all trials."""
         return self._tally.figures()
+
+
+def draw_damages(frame: Frame) -> list[Damage]:
+    """Damage the masks of up to two large things of a frame, the same in every run."""
+    rng = frame.rng(_DRAWS)
+    things = rng.permutation(np.array(frame.large_things, int)).tolist()
+    drawn = [(index, another_name(frame.sample, index, rng)) for index in things]
+    usable = [(index, wrong) for index, wrong in drawn if wrong is not None]
+    return [_damage(frame, index, wrong, rng) for index, wrong in usable[:THINGS_PER_FRAME]]
+
+
+def _damage(frame: Frame, index: int, wrong: str, rng: np.random.Generator) -> Damage:
+    truth, name = frame.sample.mask(index), frame.sample.regions[index].name
+    mask = defective_mask(truth, rng)
+    sentence = str(rng.choice(REFINEMENTS[RefinementCase.MASK]))
+    missed = str(rng.choice(REFINEMENTS[RefinementCase.MISSED]))
+    box = box_in_shares(truth)
+    return Damage(
+        index,
+        mask,
+        with_mask(frame, mask, name),
+        (sentence.format(category=name), sentence.format(category=wrong)),
+        (
+            with_box(missed.format(category=name), box),
+            with_box(missed.format(category=wrong), box),
+        ),
+    )
 
 
 def another_name(sample: Sample, index: int, rng: np.random.Generator) -> str | None:
@@ -154,10 +174,6 @@ def with_mask(frame: Frame, mask: NDArray[np.bool_], name: str) -> Segmentation:
     grid = frame.segmentation.context.geometry.grid_size
     segment = segment_of_mask(mask, name, grid)
     return replace(frame.segmentation, segments=(segment,))
-
-
-def _mask_of(answer: Refinement) -> NDArray[np.bool_]:
-    return answer.changed[0].full_mask(answer.segmentation.original_size)
 
 
 def _is_elsewhere(mask: NDArray[np.bool_], sample: Sample, index: int) -> bool:

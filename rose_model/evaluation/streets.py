@@ -11,6 +11,11 @@ import numpy as np
 from rose_model.data.sample import Sample
 from rose_model.data.street_backdrop import STUFF
 from rose_model.data.streets import ALL_PAIRS, SEEN_PAIRS, TRAINING_SIZE, Pairs, render_scene
+from rose_model.evaluation.absence import AbsentDescriptions
+from rose_model.evaluation.area_direction import AreaDirection
+from rose_model.evaluation.asked_deletions import AskedDeletions
+from rose_model.evaluation.clicked_faults import ClickedFaults
+from rose_model.evaluation.clicked_things import ClickedThings
 from rose_model.evaluation.counting import Counting
 from rose_model.evaluation.figures import Figures
 from rose_model.evaluation.found import FoundRegions
@@ -18,9 +23,11 @@ from rose_model.evaluation.frames import LARGE_PATCHES, Evaluable, FirstFrames, 
 from rose_model.evaluation.instance import InstanceAp
 from rose_model.evaluation.labels import CorrectedLabels, StatedLabels
 from rose_model.evaluation.naming import Naming, NearestNaming
+from rose_model.evaluation.paraphrases import Paraphrases
 from rose_model.evaluation.refer import Referring
 from rose_model.evaluation.refine import MaskRefinement
 from rose_model.evaluation.semantic import StuffIou
+from rose_model.evaluation.sentence_tables import GrammarTables
 from rose_model.evaluation.triggers import TriggeredRefinement
 
 TEST_SIZE = (480, 640)
@@ -55,6 +62,11 @@ REFINED_SCENES = 200
 TRIGGERED_SCENES = 150
 STATED_SCENES = 150
 CORRECTED_SCENES = 300
+CLICKED_SCENES = 130
+FAULTY_SCENES = 110
+RESIZED_SCENES = 120
+ABSENT_SCENES = 100
+PARAPHRASED_SCENES = 100
 """How many of the first scenes the parts look at that ask the model several times a scene."""
 
 
@@ -135,6 +147,20 @@ def street_parts(segmenter: Evaluable) -> list[Part]:
         FirstFrames(StatedLabels(segmenter, seen), STATED_SCENES),
         FirstFrames(CorrectedLabels(segmenter, seen), CORRECTED_SCENES),
         FirstFrames(Counting(segmenter), COUNTED_SCENES),
+        *_correction_parts(segmenter),
+    ]
+
+
+def _correction_parts(segmenter: Evaluable) -> list[Part]:
+    """Clicks, deletions, larger and smaller, and what is not there."""
+    return [
+        FirstFrames(ClickedThings(segmenter), CLICKED_SCENES),
+        FirstFrames(ClickedFaults(segmenter), FAULTY_SCENES),
+        GrammarTables(),
+        AskedDeletions(segmenter),
+        FirstFrames(AreaDirection(segmenter), RESIZED_SCENES),
+        FirstFrames(AbsentDescriptions(segmenter, names_of(ALL_PAIRS)), ABSENT_SCENES),
+        FirstFrames(Paraphrases(segmenter), PARAPHRASED_SCENES),
     ]
 
 

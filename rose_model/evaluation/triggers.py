@@ -13,6 +13,7 @@ from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
 from rose_model.evaluation.instance import InstanceAp
 from rose_model.evaluation.matching import iou_matrix
+from rose_model.evaluation.paired_precision import precision_gain
 from rose_model.evaluation.protocol import faulty_predictions
 from rose_model.evaluation.rows import NONE, ORACLE, SELF, TRIGGERS
 from rose_model.instructions import REFINEMENTS
@@ -22,12 +23,17 @@ _DRAWS = 3
 
 
 class TriggeredRefinement:
-    """For each trigger ``ap50_*`` and ``named_ap50_*`` of the things before and after, on the same
-    frames; ``refine_gain_self`` and ``refine_gain_oracle``: gain in mean IoU over all predicted
-    things that overlap a thing, each compared with the one that it overlapped most before.
+    """Precision and masks of the things by who asks for refinement, on the same frames.
 
-    ``refine_harm_self`` and ``refine_harm_oracle``: share of those whose mask changed and that got
-    worse.
+    - ``ap50_*`` and ``named_ap50_*``: average precision, not refined (``none``), self-triggered
+      (``self``) and oracle-triggered (``oracle``).
+    - ``ap50_self_gain``, ``ap50_oracle_gain``: ``ap50_self - ap50_none`` and ``ap50_oracle -
+      ap50_none``, with the interval of the difference.
+    - ``refine_gain_self``, ``refine_gain_oracle``: gain in mean IoU over all predicted things that
+      overlap a thing, each compared with the one that it overlapped most before.  Of a segment
+      that went as a duplicate, what counts is the best that is left on that thing.
+    - ``refine_harm_self``, ``refine_harm_oracle``: share of those whose mask changed and that got
+      worse.
     """
 
     def __init__(self, segmenter: Refines) -> None:
@@ -47,7 +53,7 @@ class TriggeredRefinement:
         for trigger, segmentation in refined.items():
             self._precision[trigger].add(replace(frame, segmentation=segmentation))
             changed = [segmentation.find(segment.id) for segment in things]
-            after = _iou_with(changed, best, frame)
+            after = _iou_after(changed, best, replace(frame, segmentation=segmentation))
             matched = iou > 0
             touched = [
                 new is None or new.revision != old.revision
@@ -68,6 +74,10 @@ class TriggeredRefinement:
             measured = precision.figures()
             for key in ('ap50', 'named_ap50'):
                 figures[f'{key}_{trigger}'] = measured[key]
+        before = self._precision[NONE].evaluation()
+        for trigger in (SELF, ORACLE):
+            after = self._precision[trigger].evaluation()
+            figures[f'ap50_{trigger}_gain'] = precision_gain(before, after, slice(0, 1))
         return figures
 
 
@@ -104,14 +114,17 @@ def _best_matches(
     return iou.max(axis=1), iou.argmax(axis=1)
 
 
-def _iou_with(
+def _iou_after(
     segments: Sequence[Segment | None], regions: NDArray[np.int64], frame: Frame
 ) -> NDArray[np.float64]:
-    """IoU of each segment with its region ``[N]``, 0 where the segment is gone."""
+    """IoU of each segment with its region ``[N]``; that of the best thing of the refined frame
+    where the segment is gone, 0 where there is none.
+    """
     result = np.zeros(len(segments))
     if not frame.sample.regions:
         return result
-    for row, segment in enumerate(segments):
-        if segment is not None:
-            result[row] = iou_matrix([segment], frame.sample)[0, regions[row]]
+    left = iou_matrix(frame.predicted(is_thing=True), frame.sample).max(axis=0, initial=0)
+    for row, (segment, region) in enumerate(zip(segments, regions, strict=True)):
+        iou = left if segment is None else iou_matrix([segment], frame.sample)[0]
+        result[row] = iou[region]
     return result

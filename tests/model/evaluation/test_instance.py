@@ -105,7 +105,7 @@ def test_resampled_precision_is_cocos_where_every_image_counts_once(
             mask = box_mask(sample, slice(top, top + 4), slice(left, left + 4))
             segments.append(segment_of(mask, 'red car', objectness=float(rng.random())))
         part.add(frame_of(sample, segments, number))
-    evaluator = part._evaluate(use_names=False)
+    evaluator = part.evaluation()
     (table,) = detection_tables(evaluator)
     once = np.ones((1, 12))
     mine = [average_precision(table, row, once)[0] for row in range(10)]
@@ -121,7 +121,7 @@ def test_an_image_drawn_twice_is_two_images(sample, truth, segment_of, frame_of)
     part = InstanceAp()
     for frame in (right, wrong):
         part.add(frame)
-    (table,) = detection_tables(part._evaluate(use_names=False))
+    (table,) = detection_tables(part.evaluation())
     twice = average_precision(table, 0, np.array([[2.0, 1.0]]))[0]
     assert twice == pytest.approx(figures_of(right, right, wrong)['ap50'])
     assert resample_weights(2).shape[1] == 2

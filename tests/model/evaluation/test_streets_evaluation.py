@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 
+from rose_model.correction_grammar import read_request
 from rose_model.data.sample import VOID, LabelledRegion, Sample
 from rose_model.data.street_descriptions import descriptions
 from rose_model.data.streets import render_scene
@@ -101,23 +102,33 @@ class Oracle:
             for index, region in enumerate(self._scene.regions)
             if region.is_thing and description in descriptions(self._scene, index)
         ]
-        assert len(fitting) == 1
+        assert len(fitting) <= 1
         return Segmentation(tuple(fitting), TEST_SIZE, '', image)
 
     def refine(
-        self, segmentation, text, *, segment_id='', target=RefineTarget.AUTO, points=()
+        self, segmentation, text='', *, segment_id='', target=RefineTarget.AUTO, points=(), **_
     ) -> Refinement:
         old = segmentation.find(segment_id)
-        if target in (RefineTarget.LABEL, RefineTarget.AUTO) and old is not None:
+        if points:
+            (point,) = points
+            index = int(self._scene.index_map[int(point.y), int(point.x)])
+            return self._answer(segmentation, segment_of(self._scene, index, id=segment_id or 'n'))
+        if old is not None and read_request(text).deletes(old.category):
+            rest = tuple(item for item in segmentation.segments if item is not old)
+            frame = segmentation.with_segments(rest)
+            return Refinement(RefinementCase.DELETE, (), (old.id,), frame)
+        about_name = target is RefineTarget.AUTO and (stated_label(text) or len(text) < 30)
+        if old is not None and (target is RefineTarget.LABEL or about_name):
             iou = iou_matrix([old], self._scene)[0]
             name = stated_label(text) or self._scene.regions[iou.argmax()].name
             return self._answer(segmentation, replace(old, category=name, revision=1))
         named = [i for i, region in enumerate(self._scene.regions) if region.name in text]
-        if not named:
+        if not named and old is None:
             raise NotUnderstoodError('no')
-        best = max(named, key=lambda i: len(self._scene.regions[i].name))
+        candidates = named or range(len(self._scene.regions))
+        best = max(candidates, key=lambda i: len(self._scene.regions[i].name))
         if old is not None:
-            best = max(named, key=lambda i: iou_matrix([old], self._scene)[0, i])
+            best = max(candidates, key=lambda i: iou_matrix([old], self._scene)[0, i])
         segment = segment_of(self._scene, best, id=segment_id or 'new', revision=1)
         return self._answer(segmentation, segment)
 

@@ -1,0 +1,110 @@
+"""Tables of sentences and what they ask for, and how many of them the grammar reads rightly."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from rose_model.correction_grammar import Intent, read_request
+from rose_model.data.class_names import read_table
+from rose_model.evaluation.figures import Figures, Tally
+from rose_model.evaluation.frames import Frame
+
+_FOLDER = Path(__file__).parent
+_NAMING = frozenset({Intent.NAME, Intent.MISSED})
+ANY_CATEGORY = 'car'
+"""The segment that the sentences about deletion are about."""
+
+
+@dataclass(frozen=True)
+class StatedLabel:
+    """A sentence and the category that it names.
+
+    Attributes:
+        text: The sentence.
+        label: What it names, lower case; empty where it names nothing for sure.
+        names: ``NAME`` or ``MISSED`` where it names something, else ``None``.
+        held_out: ``'no'``, or which set of sentences it is from that were written after the
+            grammar.
+    """
+
+    text: str
+    label: str
+    names: Intent | None
+    held_out: str
+
+    def is_read(self) -> bool:
+        """Return whether the grammar returns this label and no other, as what it is."""
+        request = read_request(self.text)
+        if self.names is None:
+            return request.label is None
+        return (request.intent, request.label) == (self.names, self.label)
+
+
+@dataclass(frozen=True)
+class Deletion:
+    """A sentence about a chosen segment, and whether it asks to delete that.
+
+    ``held_out`` as in ``StatedLabel``.
+    """
+
+    text: str
+    deletes: bool
+    held_out: str
+
+    def is_read(self) -> bool:
+        """Return whether the grammar says the same."""
+        return read_request(self.text).deletes(ANY_CATEGORY) == self.deletes
+
+
+def stated_labels() -> list[StatedLabel]:
+    """Return the sentences of ``stated_labels.csv``."""
+    return [
+        StatedLabel(
+            row['sentence'],
+            row['label'],
+            Intent[row['intent']] if row['label'] else None,
+            row['held_out'],
+        )
+        for row in read_table('stated_labels', _FOLDER)
+    ]
+
+
+def deletions() -> list[Deletion]:
+    """Return the sentences of ``deletions.csv``."""
+    return [
+        Deletion(row['sentence'], row['deletes'] == 'yes', row['held_out'])
+        for row in read_table('deletions', _FOLDER)
+    ]
+
+
+class GrammarTables:
+    """Shares of the tables' sentences that ``correction_grammar.read_request`` reads rightly.
+
+    - ``label_grammar``: of those that name a category, exactly that label is read, as a name or as
+      something missed; of the others no label is.
+    - ``delete_ok``: a sentence about a chosen car is read as its deletion exactly where it is one.
+
+    ``label_grammar_held_out`` and ``delete_ok_held_out``: the same of the first sentences that
+    were written after the grammar, ``..._held_out_second`` of the second ones.  The frames do not
+    matter; a sentence is what is resampled.
+    """
+
+    def add(self, frame: Frame) -> None:
+        """Leave a frame alone."""
+
+    def figures(self) -> Figures:
+        """Shares of the sentences."""
+        tally = Tally()
+        for label in stated_labels():
+            key = f'label_grammar{_suffix(label.held_out)}'
+            tally.add_items({key: [label.is_read()]})
+        for deletion in deletions():
+            key = f'delete_ok{_suffix(deletion.held_out)}'
+            tally.add_items({key: [deletion.is_read()]})
+        return tally.figures()
+
+
+def _suffix(held_out: str) -> str:
+    known = {'no': '', 'yes': '_held_out'}
+    return known.get(held_out, f'_held_out_{held_out}')
