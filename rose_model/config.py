@@ -173,7 +173,9 @@ class PostprocessConfig(_Frozen):
 class RefinementConfig(_Frozen):
     """When an answer about one thing is taken (paper, Sec. 3.4); chosen on validation images.
 
-    ``min_presence``: objectness below which nothing in the image answers to the words.
+    ``min_presence``: objectness below which nothing in the image answers to the words;
+    ``min_presence_unlike``: the same where what was found is not called what was asked for, or
+    where the words are not understood; ``None`` for as much.
     ``given_log_odds``: how far a mask that is to be corrected is trusted; at 2 nine of ten of its
     pixels are right.  ``candidates``: patches whose masks are looked at for one answer.
     ``keep_above`` and ``keep_slope``: a refined mask is taken where SAM expects an IoU above
@@ -181,10 +183,17 @@ class RefinementConfig(_Frozen):
     """
 
     min_presence: Share = 0.05
+    min_presence_unlike: Share | None = None
     given_log_odds: Annotated[float, Field(ge=0.0, le=20.0)] = 2.0
     candidates: Annotated[int, Field(gt=0, le=256)] = 8
     keep_above: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
     keep_slope: Annotated[float, Field(ge=-2.0, le=2.0)] = 0.0
+
+    def presence(self, *, is_like: bool) -> float:
+        """Return the least objectness of an answer that is called what was asked for, or not."""
+        if is_like or self.min_presence_unlike is None:
+            return self.min_presence
+        return max(self.min_presence, self.min_presence_unlike)
 
 
 class CategoryConfig(_Frozen):

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rose_model.agreement import fits_words
 from rose_model.answer_choice import Known, choose_answer
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.errors import NotUnderstoodError, RefinementRejectedError
@@ -75,7 +76,24 @@ class Corrector:
         segment = self.decoder.settle(readings, answer.proposals, answer.row, context)
         if segment is None:
             raise RefinementRejectedError('The answer is an empty mask; nothing was changed.')
+        self._check_name(segment, request)
         return segment
+
+    def _check_name(self, segment: Segment, request: RefinementRequest) -> None:
+        """Refuse what is called otherwise than it was described, unless it is very sure.
+
+        Raises:
+            NotUnderstoodError: names what was found.
+        """
+        words, limits = request.described, self.config.refinement
+        if words is None or fits_words(segment.category, words):
+            return
+        if segment.objectness < limits.presence(is_like=False):
+            raise NotUnderstoodError(
+                f'Nothing in the image answers to {words!r}; the nearest is called '
+                f'{segment.category!r} (objectness {segment.objectness:.3f}). Click on what is '
+                f'meant, or use other words.'
+            )
 
     def _likely_patches(
         self, readings: PatchReadings, request: RefinementRequest, points: Sequence[PointHint]
@@ -87,7 +105,8 @@ class Corrector:
         """
         limits = self.config.refinement
         best, presence = best_patch(readings.objectness)
-        if presence < limits.min_presence and not points:
+        least = limits.presence(is_like=request.is_understood)
+        if presence < least and not points:
             raise NotUnderstoodError(
                 f'Nothing in the image answers to {request.instruction!r} '
                 f'(best objectness {presence:.3f}); click on it, or use other words.'

@@ -7,6 +7,7 @@ from rose_model.config import (
     LanguageConfig,
     PatchFilterConfig,
     PostprocessConfig,
+    RefinementConfig,
     RoseConfig,
     SamConfig,
     TextConfig,
@@ -92,6 +93,14 @@ def nano() -> RoseConfig:
         patch_filter=PatchFilterConfig(min_objectness=0.1, select='peaks'),
         # of 1276 such pairs in 100 test scenes 1260 were duplicates; a third of the masks less
         postprocess=PostprocessConfig(max_similarity=0.99),
+        # on 60 to 70 validation scenes; where each value comes from: evaluation/thresholds
+        refinement=RefinementConfig(
+            min_presence=0.2,
+            min_presence_unlike=0.95,
+            given_log_odds=1.5,
+            keep_above=0.25,
+            keep_slope=0.6,
+        ),
     )
 
 

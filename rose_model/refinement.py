@@ -55,6 +55,8 @@ class RefinementRequest:
         keeps_mask: The mask stays, whatever the model answers.
         keeps_category: So does the category.
         growth: 1 where more pixels are asked for, -1 where fewer are, else 0.
+        described: The words that say what the answer is; ``None`` where they do not.
+        is_understood: The grammar knows what is asked for.
     """
 
     case: RefinementCase
@@ -64,6 +66,8 @@ class RefinementRequest:
     keeps_mask: bool = False
     keeps_category: bool = False
     growth: int = 0
+    described: str | None = None
+    is_understood: bool = True
 
     @property
     def needs_model(self) -> bool:
@@ -179,7 +183,9 @@ def _missed(
         plain = PLAIN_REFINEMENTS[RefinementCase.MISSED][0]
         named = REFINEMENTS[RefinementCase.MISSED][0]
         sentence = plain if label is None else named.format(category=label)
-    return RefinementRequest(RefinementCase.MISSED, None, sentence, label)
+    says_what = not names_nothing or request.intent is not Intent.MISSED
+    described = sentence if says_what and not is_clicked and not box_in(sentence) else None
+    return RefinementRequest(RefinementCase.MISSED, None, sentence, label, described=described)
 
 
 def _about(
@@ -219,6 +225,7 @@ def _about(
         keeps_mask=by_name and target is not RefineTarget.BOTH,
         keeps_category=not by_name,
         growth=growth,
+        is_understood=request.intent is not Intent.OTHER or target is not RefineTarget.AUTO,
     )
 
 

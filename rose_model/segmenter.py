@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from rose_model.agreement import fits_words
 from rose_model.backends.interface import BackendName, SamBackend
 from rose_model.backends.opening import BackendChoice
 from rose_model.backends.torch import TorchSam
@@ -25,6 +26,7 @@ from rose_model.clicks import check_points
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.corrector import Corrector
 from rose_model.cuda_graph import GraphedFunction
+from rose_model.dense_wording import dense_instruction
 from rose_model.device import find_device, find_dtype, refuse_eager_half, stage
 from rose_model.errors import (
     ConfigError,
@@ -58,12 +60,16 @@ from rose_model.refinement import (
 )
 from rose_model.side_stream import open_side_stream
 from rose_model.super_patch import role_map
-from rose_model.write_back import delete, rename, write_back
+from rose_model.write_back import delete, rename, segment_iou, write_back
 
 _Method = TypeVar('_Method', bound=Callable[..., object])
 
 MAX_TEXT_TOKENS = 128
 MAX_RESPONSE_TOKENS = 256
+LEAST_SELF_OVERLAP = 0.5
+"""IoU with the mask before below which nobody but the model asked for such a change.  On 60
+validation streets such answers lost 24 % of IoU in the mean, the others gained.
+"""
 
 
 def _inference(method: _Method) -> _Method:
@@ -203,7 +209,8 @@ class RoseSegmenter:
         if names and self.config.text is None:
             raise InvalidRequestError(NO_TEXT_TOWER)
         self._check_length(sentence)
-        context, readings = self._look(image, sentence)
+        asked = dense_instruction(sentence) or sentence
+        context, readings = self._look(image, asked)
         patches = select_patches(readings.objectness, self._roles, self._patch_filter)
         decoded = self._decoder.decode(readings, patches, context, names, deadline_s=deadline_s)
         frame = Segmentation(
@@ -237,9 +244,14 @@ class RoseSegmenter:
         context, readings = self._look(image, sentence)
         best, objectness = best_patch(readings.objectness)
         frame = Segmentation((), context.geometry.original_size, sentence, context)
-        if objectness < self.config.refinement.min_presence:
+        limits = self.config.refinement
+        if objectness < limits.min_presence:
             return frame
-        segments = self._decoder.decode(readings, best, context).segments
+        segments = tuple(
+            segment
+            for segment in self._decoder.decode(readings, best, context).segments
+            if segment.objectness >= limits.presence(is_like=fits_words(segment.category, words))
+        )
         return frame.with_segments(tuple(replace(segment, id='1') for segment in segments))
 
     @_inference
@@ -337,7 +349,9 @@ class RoseSegmenter:
                 continue
             finally:
                 longest_s = max(longest_s, time.monotonic() - start_s)
-            if refinement.changed[0].mask_score > segment.mask_score:
+            (refined,) = refinement.changed
+            is_same = segment_iou(refined, segment) >= LEAST_SELF_OVERLAP
+            if is_same and refined.mask_score > segment.mask_score:
                 segmentation = refinement.segmentation
         return segmentation
 
