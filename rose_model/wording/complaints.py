@@ -12,7 +12,7 @@ from rose_model.wording.noun_phrases import (
     read_noun_phrase,
     subject_of,
 )
-from rose_model.wording.patterns import compiled, found_anywhere, longest_match
+from rose_model.wording.patterns import compiled
 from rose_model.wording.statements import read_statement
 from rose_model.wording.words import LABEL_WORDS, THIS
 
@@ -55,7 +55,7 @@ def complaint(clause: Clause) -> tuple[bool, str | None]:
     denied = denied_category(words)
     if denied is not None:
         return True, denied
-    about = found_anywhere(_ELSE, words) or longest_match(_FIRST, words) is not None
+    about = _ELSE.occur(words) or _FIRST.match(words)
     named = bool(LABEL_WORDS & set(words)) and not (
         words[0] == 'call' and _NO_COMPLAINTS & set(words)
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from rose_model.wording.clauses import Clause
 from rose_model.wording.noun_phrases import NounPhrase, category, read_noun_phrase, without_ranks
-from rose_model.wording.patterns import compiled, found_anywhere, longest_match
+from rose_model.wording.patterns import compiled
 from rose_model.wording.statements import read_statement
 from rose_model.wording.words import ADVERBS, LABEL_NOUNS, LABEL_WORDS, LEFTOVERS, MASK_NOUNS
 
@@ -181,12 +181,10 @@ class Deletion:
 def keeps(words: tuple[str, ...]) -> bool:
     """Return whether a clause says that something shall not be deleted."""
     holds = any(
-        word == 'keep'
-        and words[index - 1 : index] != ('not',)
-        and longest_match(_KEEP, words, index) is not None
+        word == 'keep' and words[index - 1 : index] != ('not',) and _KEEP.match(words, index)
         for index, word in enumerate(words)
     )
-    return holds or found_anywhere(_KEEPING, words)
+    return holds or _KEEPING.occur(words)
 
 
 def deletion(clause: Clause) -> Deletion | None:
@@ -194,7 +192,7 @@ def deletion(clause: Clause) -> Deletion | None:
     words = clause.core
     if not words or (clause.after == '?' and not clause.asks):
         return None
-    end = longest_match(_VERBS, words)
+    end = _VERBS.longest(words)
     if end is not None:
         return _of_a_verb(words, end)
     for start in {clause.words, words}:
@@ -206,10 +204,10 @@ def deletion(clause: Clause) -> Deletion | None:
 
 def _of_a_verb(words: Sequence[str], end: int) -> Deletion | None:
     if words[end - 1] in _NAMED_OBJECTS:
-        return Deletion() if longest_match(_TAIL, words, end) is not None else None
+        return Deletion() if _TAIL.match(words, end) else None
     if end == len(words):
         return Deletion() if words[0] in _STRONG else None
-    behind = longest_match(_SEGMENT, words, end)
+    behind = _SEGMENT.longest(words, end)
     if words[0] in _WITH_PARTICLE and end == 1:
         # "Take it away" deletes, "take it" and "take the road away" do not.
         if behind is None or behind == len(words) or words[behind] not in _OFF:
@@ -219,7 +217,7 @@ def _of_a_verb(words: Sequence[str], end: int) -> Deletion | None:
         return None if words[0] in _WITH_PARTICLE and end < 3 else _of_a_thing(words, end)
     if words[behind - 1] in {'of', 'for', 'on', 'around'} and behind < len(words):
         return _of_a_thing(words, behind)
-    return Deletion() if longest_match(_TAIL, words, behind) is not None else None
+    return Deletion() if _TAIL.match(words, behind) else None
 
 
 def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
@@ -228,7 +226,7 @@ def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
         return None
     begin = start if words[start] == 'the' else start + 1
     phrase = read_noun_phrase(words, begin)
-    if phrase is None or longest_match(_TAIL, words, phrase.end) is None:
+    if phrase is None or not _TAIL.match(words, phrase.end):
         return None
     return _whole_thing(phrase)
 
@@ -236,7 +234,7 @@ def _of_a_thing(words: Sequence[str], start: int) -> Deletion | None:
 def _named_thing(words: Sequence[str]) -> str | None:
     """Return what "the car should be deleted" and "the car does not exist" speak of."""
     phrase = read_noun_phrase(words, 0) if words[0] == 'the' else None
-    if phrase is None or longest_match(_PASSIVE, words, phrase.end) is None:
+    if phrase is None or not _PASSIVE.match(words, phrase.end):
         return None
     gone = _whole_thing(phrase)
     return None if gone is None else gone.subject
@@ -251,16 +249,16 @@ def _whole_thing(phrase: NounPhrase) -> Deletion | None:
 
 def _said(words: Sequence[str]) -> Deletion | None:
     """Return a deletion where words say that the segment is none, or no such thing there."""
-    if longest_match(_SAYINGS, words) is not None or _is_none(words):
+    if _SAYINGS.match(words) or _is_none(words):
         return None if _speaks_of_a_name(words) else Deletion()
     thing = _named_thing(words)
     if thing is not None:
         return Deletion(thing)
-    end = longest_match(_NO_SUCH, words)
+    end = _NO_SUCH.longest(words)
     if end is None:
         return None
     phrase = read_noun_phrase(words, end)
-    if phrase is None or longest_match(_NOWHERE, words, phrase.end) is None:
+    if phrase is None or not _NOWHERE.match(words, phrase.end):
         return None
     if any(word in MASK_NOUNS or word in LABEL_WORDS for word in phrase.words):
         return None
@@ -276,7 +274,7 @@ def _is_none(words: Sequence[str]) -> bool:
     start = statement.copula + 1
     while start < len(words) and words[start] in ADVERBS:
         start += 1
-    return longest_match(_IDENTITIES, words, start) is not None
+    return _IDENTITIES.match(words, start)
 
 
 def _speaks_of_a_name(words: Sequence[str]) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rose_model.wording.clauses import Clause
-from rose_model.wording.patterns import Pattern, compiled, found_anywhere, longest_match
+from rose_model.wording.patterns import Patterns, compiled
 from rose_model.wording.request import Intent
 from rose_model.wording.words import NEGATIONS
 
@@ -181,19 +181,19 @@ def mask_intent(clause: Clause) -> Intent | None:
     grows, shrinks = _strengths(words)
     if grows != shrinks:
         return Intent.GROW if grows > shrinks else Intent.SHRINK
-    return Intent.MASK if grows or found_anywhere(_MASK, words) else None
+    return Intent.MASK if grows or _MASK.occur(words) else None
 
 
 def asks_for_all(words: Sequence[str]) -> bool:
     """Return whether a clause speaks of a whole image: such a sentence corrects nothing."""
-    return longest_match(_DENSE, words) is not None
+    return _DENSE.match(words)
 
 
 def praises(words: Sequence[str]) -> bool:
     """Return whether a clause says that something is right."""
-    if longest_match(_CONTENT, words) is not None:
+    if _CONTENT.match(words):
         return True
-    return not NEGATIONS & set(words) and found_anywhere(_PRAISE, words)
+    return not NEGATIONS & set(words) and _PRAISE.occur(words)
 
 
 def _strengths(words: Sequence[str]) -> tuple[int, int]:
@@ -201,8 +201,8 @@ def _strengths(words: Sequence[str]) -> tuple[int, int]:
 
     3 for a request that begins so, 2 for sure words anywhere, 1 for doubtful ones.
     """
-    grow_end = longest_match(_GROW_FIRST, words) or 0
-    shrink_end = longest_match(_SHRINK_FIRST, words) or 0
+    grow_end = _GROW_FIRST.longest(words) or 0
+    shrink_end = _SHRINK_FIRST.longest(words) or 0
     if grow_end or shrink_end:
         return (3 if grow_end >= shrink_end else 0), (3 if shrink_end >= grow_end else 0)
     grows = shrinks = start = 0
@@ -217,11 +217,11 @@ def _strengths(words: Sequence[str]) -> tuple[int, int]:
 
 
 def _plainness(
-    patterns: tuple[Sequence[Pattern], Sequence[Pattern]], words: Sequence[str], start: int
+    patterns: tuple[Patterns, Patterns], words: Sequence[str], start: int
 ) -> tuple[int, int]:
     """Return 2, 1 or 0 for sure, doubtful or no words at ``start``, and where they end."""
     for strength, some in zip((2, 1), patterns, strict=True):
-        end = longest_match(some, words, start)
+        end = some.longest(words, start)
         if end is not None:
             return strength, end
     return 0, 0

@@ -12,7 +12,7 @@ from rose_model.wording.noun_phrases import (
     read_noun_phrase,
     without_ranks,
 )
-from rose_model.wording.patterns import compiled, found_anywhere, longest_match
+from rose_model.wording.patterns import compiled
 from rose_model.wording.words import (
     ARTICLES,
     DETERMINERS,
@@ -141,12 +141,12 @@ def missed(clauses: Sequence[Clause], index: int) -> Missed | None:
         index: The clause that is read.
     """
     words = clauses[index].core
-    if not words or found_anywhere(_AGAIN, words):
+    if not words or _AGAIN.occur(words):
         return None
     found = _named_behind(words) or _named_before(words)
     if found is not None:
         return found
-    if longest_match(_UNNAMED, words) is None or _is_about_the_mask(words):
+    if not _UNNAMED.match(words) or _is_about_the_mask(words):
         return None
     return _apposition(clauses, index) or Missed()
 
@@ -164,7 +164,7 @@ def _first_with(words: Sequence[str]) -> int:
 
 
 def _named_behind(words: Sequence[str]) -> Missed | None:
-    end = longest_match(_BEFORE, words)
+    end = _BEFORE.longest(words)
     return None if end is None else _thing(words, end)
 
 
@@ -173,7 +173,7 @@ def _named_before(words: Sequence[str]) -> Missed | None:
     if phrase is None:
         return None
     position = phrase.end
-    while position < len(words) and longest_match(_BEHIND, words, position) is None:
+    while position < len(words) and not _BEHIND.match(words, position):
         position += 1
     behind_place = position < len(words) and (phrase.determined or position == phrase.end)
     return _missed(phrase, words, position) if behind_place else None
@@ -181,7 +181,7 @@ def _named_before(words: Sequence[str]) -> Missed | None:
 
 def _thing(words: Sequence[str], start: int) -> Missed | None:
     phrase = read_noun_phrase(words, start)
-    if phrase is None or longest_match(_ADDED_TO, words, phrase.end) is not None:
+    if phrase is None or _ADDED_TO.match(words, phrase.end):
         return None
     return _missed(phrase, words, phrase.end)
 

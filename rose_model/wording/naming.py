@@ -12,7 +12,7 @@ from rose_model.wording.noun_phrases import (
     known_category,
     read_noun_phrase,
 )
-from rose_model.wording.patterns import compiled, longest_match
+from rose_model.wording.patterns import compiled
 from rose_model.wording.statements import Statement, read_statement
 from rose_model.wording.words import ARTICLES, LABEL_WORDS, MASK_NOUNS, PLURALS
 
@@ -114,20 +114,20 @@ def _by_pattern(clauses: Sequence[Clause], index: int, words: Sequence[str]) -> 
     following = clauses[index + 1] if index + 1 < len(clauses) else None
     if following is not None and clauses[index].after in _COLONS:
         behind = following.words
-        alone = longest_match(_LABEL_ALONE, words) is not None
+        alone = _LABEL_ALONE.match(words)
         if alone or _ends_naming(words):
             return _whole(behind, category)
-    end = longest_match(_NAMING, words)
+    end = _NAMING.longest(words)
     if end is not None and end < len(words):
         return _speakable(words, end, category)
-    end = longest_match(_NAMING_SURELY, words)
+    end = _NAMING_SURELY.longest(words)
     if end is None or MASK_NOUNS & set(words[:end]):
         return None
     return _speakable(words, end, _sure_category)
 
 
 def _ends_naming(words: Sequence[str]) -> bool:
-    return longest_match(_NAMING, words) == len(words)
+    return _NAMING.longest(words) == len(words)
 
 
 def _by_statement(words: Sequence[str]) -> str | None:
@@ -179,7 +179,7 @@ def _denied(words: Sequence[str]) -> str | None:
 def _name_first(words: Sequence[str]) -> str | None:
     """Read "golf cart is the right name"."""
     phrase = read_noun_phrase(words, 0)
-    if phrase is None or longest_match(_NAME_FIRST, words, phrase.end) is None:
+    if phrase is None or not _NAME_FIRST.match(words, phrase.end):
         return None
     closed = NounPhrase(phrase.words, phrase.end, phrase.determined, False)
     return category(closed)
@@ -188,7 +188,7 @@ def _name_first(words: Sequence[str]) -> str | None:
 def _as_label(words: Sequence[str]) -> str | None:
     """Read "use van as the label"."""
     phrase = read_noun_phrase(words, 1) if words[0] in _TAKING else None
-    if phrase is None or longest_match(_AS_LABEL, words, phrase.end) is None:
+    if phrase is None or not _AS_LABEL.match(words, phrase.end):
         return None
     return category(NounPhrase(phrase.words, phrase.end, phrase.determined, False))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -64,22 +65,51 @@ class Pattern:
                 return None
         return position
 
+    def begins_with(self) -> frozenset[str] | None:
+        """Return the words that a match begins with; ``None`` where it may be any or none."""
+        words: frozenset[str] = frozenset()
+        for element in self._elements:
+            if element.gap or element.end or element.anything:
+                return None
+            words |= element.words
+            if not element.optional:
+                return words
+        return None
 
-def compiled(lines: str) -> tuple[Pattern, ...]:
+
+class Patterns:
+    """Patterns that mean the same, found by the word that they begin with."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._by_word: defaultdict[str, list[Pattern]] = defaultdict(list)
+        self._with_any: list[Pattern] = []
+        for line in lines:
+            pattern = Pattern(line)
+            begins = pattern.begins_with()
+            if begins is None:
+                self._with_any.append(pattern)
+            for word in begins or ():
+                self._by_word[word].append(pattern)
+
+    def longest(self, words: Sequence[str], start: int = 0) -> int | None:
+        """Return the index behind the longest match at ``start`` of any pattern, or ``None``."""
+        begin = self._by_word.get(words[start], []) if start < len(words) else []
+        ends = [pattern.match(words, start) for pattern in (*begin, *self._with_any)]
+        return max((end for end in ends if end is not None), default=None)
+
+    def match(self, words: Sequence[str], start: int = 0) -> bool:
+        """Return whether any pattern matches at ``start``."""
+        return self.longest(words, start) is not None
+
+    def occur(self, words: Sequence[str]) -> bool:
+        """Return whether any pattern matches at any word."""
+        return any(self.match(words, start) for start in range(len(words)))
+
+
+def compiled(lines: str) -> Patterns:
     """Return the patterns of a text that has one a line."""
     joined = _BROKEN.sub('|', lines)
-    return tuple(Pattern(line) for line in joined.splitlines() if line.strip())
-
-
-def longest_match(patterns: Iterable[Pattern], words: Sequence[str], start: int = 0) -> int | None:
-    """Return the index behind the longest match at ``start`` of any pattern, or ``None``."""
-    ends = (pattern.match(words, start) for pattern in patterns)
-    return max((end for end in ends if end is not None), default=None)
-
-
-def found_anywhere(patterns: Sequence[Pattern], words: Sequence[str]) -> bool:
-    """Return whether one of the patterns matches at any word."""
-    return any(longest_match(patterns, words, start) is not None for start in range(len(words)))
+    return Patterns(line for line in joined.splitlines() if line.strip())
 
 
 def _repeated(element: _Element, words: Sequence[str], position: int) -> int:

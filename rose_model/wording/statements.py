@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rose_model.wording.clauses import PLEASE, QUOTE, Clause
-from rose_model.wording.patterns import compiled, longest_match
+from rose_model.wording.patterns import compiled
 from rose_model.wording.words import (
     ADVERBS,
     ARTICLES,
@@ -167,9 +167,9 @@ def peeled(clause: Clause) -> Clause:
     words, asks, start = clause.words, clause.before in PLEASE, 0
     while start < len(words):
         words, start = _plain_verb(words, start)
-        end = longest_match(_REQUESTS, words, start)
+        end = _REQUESTS.longest(words, start)
         asks = asks or (end is not None and words[start] in _ASKING)
-        end = end or longest_match(_OPINIONS, words, start) or _behind_opener(words, start)
+        end = end or _OPINIONS.longest(words, start) or _behind_opener(words, start)
         if end == start:
             break
         start = end
@@ -181,7 +181,7 @@ def _plain_verb(words: tuple[str, ...], start: int) -> tuple[tuple[str, ...], in
     if words[start : start + 2] in _HOW_ABOUT and words[start + 2 : start + 3] in _GERUNDS:
         start += 2
     verb = _GERUNDS.get(words[start : start + 1])
-    wish = longest_match(_WISHES, words, start)
+    wish = _WISHES.longest(words, start)
     if wish is not None and words[wish : wish + 1] in _PASTS:
         start, verb = wish, _PASTS[words[wish : wish + 1]]
     if verb is None:
