@@ -16,6 +16,7 @@ from rose_model.agreement import fits_words
 from rose_model.answer_choice import Known, choose_answer
 from rose_model.config import PatchFilterConfig, RoseConfig
 from rose_model.errors import NotUnderstoodError, RefinementRejectedError
+from rose_model.instructions import without_box
 from rose_model.patch_decoder import PatchDecoder, PatchReadings
 from rose_model.patch_filter import best_patch, select_patches
 from rose_model.preprocess import reduce_mask, squash_mask
@@ -108,7 +109,7 @@ class Corrector:
         least = limits.presence(is_like=request.is_understood)
         if presence < least and not points:
             raise NotUnderstoodError(
-                f'Nothing in the image answers to {request.instruction!r} '
+                f'Nothing in the image answers to {without_box(request.instruction)!r} '
                 f'(best objectness {presence:.3f}); click on it, or use other words.'
             )
         wanted = {'max_segments': limits.candidates, 'min_objectness': 0.0}

@@ -29,54 +29,16 @@ _NOTHING = 'There is nothing to segment in this image.'
 _COUNTED = re.compile(r'There are (?P<counts>\d+ .+) in this image\.')
 
 _BOX = re.compile(r'It is in \[[^\]]*\]\.')
-_LABEL = r'(?P<label>[\w\-]+(?: [\w\-]+){0,3})'
-_STATED_LABEL = re.compile(
-    r'^\s*(?:no\s+)?(?:i\s+(?:think|believe|guess)\s+(?:that\s+)?)?(?:'
-    r"(?:this|that|it|the object)(?:\s+is|'s)\s+"
-    r'(?:(?:not|no)\s+(?:an?\s+|the\s+)?[\w\- ]+?\s+but\s+)?'
-    r'(?:actually\s+|really\s+)?(?:an?|the)|'
-    r'call (?:it|this|that)(?:\s+an?)?|'
-    r'(?:change|set)\s+(?:the|its)\s+(?:label|name|category)\s+to(?:\s+an?)?|'
-    r'(?:rename|relabel)\s+(?:it|this|that)(?:\s+(?:to|as))(?:\s+an?)?|'
-    r'(?:the label|it|this)\s+should\s+be(?:\s+an?)?'
-    r')\s+(?!(?:bit|little|lot|mistake|wrong|bad|good|mask|label|not)\b)' + _LABEL + r'\s*$',
-    re.IGNORECASE,
-)
-_PLACE = r'(?:on|in|at|to|by|near|next|beside|behind|before|between|under|above|with|of|too)\b'
-_MISSED_LABEL = re.compile(
-    r'^\s*(?:please\s+)?(?:'
-    r'you\s+(?:have\s+)?(?:missed|forgot|forgotten|overlooked)|there\s+(?:is|was)|add|'
-    r'also\s+segment|segment|where\s+is)\s+(?:an?|the|that|this)\s+'
-    r'(?:(?:leftmost|rightmost|largest|smallest|nearest|other|whole)\s+)?'
-    rf'(?P<label>(?!{_PLACE})[\w\-]+(?: (?!{_PLACE})[\w\-]+){{0,3}})(?:\s+{_PLACE}.*)?\s*$',
-    re.IGNORECASE,
-)
-
-
-def stated_label(text: str) -> str | None:
-    """The category that a user states outright, lower case: ``'No, this is a bus.'`` gives
-    ``'bus'``; else ``None``.
-
-    A statement needs an article, or a word that speaks of naming: "it is cut off" states no label.
-    """
-    return _first_label(_STATED_LABEL, text)
-
-
-def missed_label(text: str) -> str | None:
-    """The category of what a user says was missed, lower case: ``'You missed the cyclist on the
-    left.'`` gives ``'cyclist'``; else ``None``.
-    """
-    return _first_label(_MISSED_LABEL, text)
-
-
-def _first_label(pattern: re.Pattern[str], text: str) -> str | None:
-    matches = (pattern.match(clause) for clause in re.split(r'[.,;:!?]', text))
-    return next((match['label'].lower() for match in matches if match), None)
 
 
 def box_in(text: str) -> bool:
     """Whether a sentence says already where its target is, as ``with_box`` writes it."""
     return _BOX.search(text) is not None
+
+
+def without_box(text: str) -> str:
+    """Return a sentence without what ``with_box`` adds to it."""
+    return _BOX.sub('', text).strip()
 
 
 def with_box(sentence: str, box: tuple[float, float, float, float] | None) -> str:
@@ -267,8 +229,7 @@ __all__ = [
     'Prompter',
     'box_in',
     'counting_sentence',
-    'missed_label',
     'read_counts',
-    'stated_label',
     'with_box',
+    'without_box',
 ]
