@@ -52,4 +52,6 @@ class Request:
         """
         if self.intent is not Intent.DELETE:
             return False
-        return self.subject is None or self.subject.split()[-1] == category.lower().split()[-1]
+        if self.subject is None:
+            return True
+        return self.subject.split()[-1:] == category.lower().split()[-1:]

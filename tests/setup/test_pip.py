@@ -46,6 +46,12 @@ def test_the_wheel_has_our_two_packages_and_nothing_else(wheel):
     assert tops == {'rose_model', 'ros2_rose', metadata, data}
 
 
+def test_the_wheel_has_every_table(wheel):
+    tables = {str(path.relative_to(ROOT)) for path in (ROOT / 'rose_model').rglob('*.csv')}
+    assert tables
+    assert tables <= set(wheel.namelist())
+
+
 def test_the_wheel_has_the_definitions_that_rose_bag_writes(wheel):
     names = {name.split('.data/')[1] for name in wheel.namelist() if '.data/' in name}
     folder = 'data/share/ros2_rose/msg'
