@@ -29,17 +29,17 @@ def with_stack_answer(question: Question, form: AnswerForm) -> Question:
     order = question.patches.argsort(stable=True).tolist()
     written = form.write([question.name_ids[row][:-1] for row in order])
     rows = [row for row in order for _ in range(form.copies)]
-    mask_of = {
-        row: mask for row, mask in zip(question.masked.tolist(), question.masks, strict=True)
-    }
-    masked = [number for number, row in enumerate(rows) if row in mask_of]
-    masks = [mask_of[rows[number]] for number in masked]
+    place_of = {row: place for place, row in enumerate(question.masked.tolist())}
+    masked = [number for number, row in enumerate(rows) if row in place_of]
+    places = torch.tensor([place_of[rows[number]] for number in masked]).long()
     return replace(
         question,
         response=written.ids,
         patches=torch.tensor([*chain.from_iterable(written.places)]).long(),
         masked=torch.tensor(masked).long(),
-        masks=torch.stack(masks) if masks else question.masks[:0],
+        masks=question.masks[places],
+        points=question.points[places],
+        point_labels=question.point_labels[places],
         names=tuple(question.names[row] for row in rows),
         name_ids=tuple(question.name_ids[row] for row in rows),
         name_inputs=tuple(question.name_inputs[row] for row in rows),

@@ -92,6 +92,7 @@ def absent_description(
     vocabulary: Sequence[str],
     rng: np.random.Generator,
     *,
+    closed: bool = True,
     nouns: Sequence[str] | None = None,
 ) -> str:
     """Describe, with an article, something that the image does not show.
@@ -100,6 +101,7 @@ def absent_description(
         sample: The image; all that its vocabulary names is labelled in it.
         vocabulary: Names to draw from; those of the image's regions are left out.
         rng: Draws.
+        closed: Images show nothing but the vocabulary, so that foreign nouns are absent, too.
         nouns: Foreign nouns to draw from; ``None`` takes those of training.
 
     Returns:
@@ -107,7 +109,7 @@ def absent_description(
     """
     present = {region.name for region in sample.regions} | {r.noun for r in sample.regions}
     absent = [name for name in vocabulary if name not in present]
-    if not absent or rng.random() < FOREIGN_SHARE:
+    if not absent or (closed and rng.random() < FOREIGN_SHARE):
         noun = _draw(foreign_nouns() if nouns is None else nouns, rng)
         colour = f'{_draw(_COLOURS, rng)} ' if rng.random() < 0.3 else ''
         return f'the {_draw(_WHICH, rng)}{colour}{noun}{_draw(_SIDES, rng)}'

@@ -21,6 +21,7 @@ from rose_model.mass_centre import centre_patch
 from rose_model.preprocess import Views, make_views, squash_mask
 from rose_model.training.answer_targets import with_region_answer, with_stack_answer
 from rose_model.training.click_targets import draw_clicks
+from rose_model.training.losses import ObjectiveRecipe
 from rose_model.training.mask_targets import content_target, mask_targets
 from rose_model.training.question import Question
 from rose_model.training.sources import Source
@@ -30,8 +31,6 @@ from rose_model.training.tasks import Task
 MIN_NEGATIVES = 64
 THING_WEIGHT = 2.0
 """How much more often a thing's mask is decoded than a stuff region's."""
-BLANK_SHARE = 0.5
-"""Share of a name's words that the model does not read while it is trained to say the next one."""
 OTHER_NAMES = 256
 """Names of the vocabulary that each example adds to the negatives of the SigLIP-space loss; of a
 smaller vocabulary all, so that the loss does not depend on how a batch is shared out.
@@ -63,7 +62,9 @@ class ExampleDataset(Dataset[Example]):
         length: int,
         config: RoseConfig,
         prompter: Prompter,
+        objective: ObjectiveRecipe | None = None,
     ) -> None:
+        self._objective = objective or ObjectiveRecipe()
         self._source = source
         self._first, self._length = first, length
         self._config, self._prompter = config, prompter
@@ -92,6 +93,7 @@ class ExampleDataset(Dataset[Example]):
             rng,
             max_masks=source.max_masks,
             kept_patches=source.kept_patches,
+            objective=self._objective,
         )
         count = min(OTHER_NAMES, len(source.vocabulary))
         others = rng.choice(source.vocabulary, count, replace=False)
@@ -107,6 +109,7 @@ def make_example(
     *,
     max_masks: int,
     kept_patches: int | None = None,
+    objective: ObjectiveRecipe | None = None,
 ) -> Example:
     """An example of these tasks about that sample, at most ``max_masks`` masks a question.
 
@@ -122,6 +125,7 @@ def make_example(
         prompter,
         max_masks,
         kept_patches,
+        objective or ObjectiveRecipe(),
         assign_patches(sample, everything, config.super_patch, config.vision.grid_size),
     )
     return Example(
@@ -143,6 +147,7 @@ class _Context:
     prompter: Prompter
     max_masks: int
     kept_patches: int | None
+    objective: ObjectiveRecipe
     everything: Assignment
 
 
@@ -160,7 +165,10 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
     if task.is_selective:
         # Beside the centre of what is asked for: neither right nor wrong.
         free &= ~assignment.window_of_patch
-        is_negative = free & (context.everything.region_of_patch >= 0)
+        # What answers for another region does so whatever lies under its centre: a small region
+        # may lie under none.
+        is_other = (context.everything.region_of_patch >= 0) & ~is_positive
+        is_negative = is_other & ~assignment.window_of_patch
     count = max(MIN_NEGATIVES, 3 * int(is_positive.sum())) // (4 if task.is_selective else 2)
     is_negative[rng.permutation(np.flatnonzero(free))[:count]] = True
     kept = None
@@ -192,7 +200,7 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         is_positive=torch.from_numpy(is_positive),
         is_negative=torch.from_numpy(is_negative),
         may_be_hard=torch.from_numpy(free),
-        num_hard=count,
+        num_hard=count if context.objective.hard_negatives else 0,
         patches=torch.tensor(patches).long(),
         masked=torch.tensor(masked).long(),
         masks=mask_targets(
@@ -202,7 +210,9 @@ def _question(context: _Context, task: Task, rng: np.random.Generator) -> Questi
         point_labels=point_labels,
         names=names,
         name_ids=name_ids,
-        name_inputs=tuple(_with_blanks(ids, rng) for ids in name_ids),
+        name_inputs=tuple(
+            _with_blanks(ids, context.objective.blank_share, rng) for ids in name_ids
+        ),
         noun_ids=tuple(prompter.name(sample.regions[index].noun) for index in found),
     )
     form = prompter.answers(config.ablation.framework)
@@ -222,11 +232,11 @@ def _keep(
     return np.sort(np.argsort(-urgency)[: max(count, int(is_positive.sum()))])
 
 
-def _with_blanks(ids: tuple[int, ...], rng: np.random.Generator) -> tuple[int, ...]:
-    """Some ids replaced by the end token: the next word must come from the category embedding, not
-    from the word before it, or a noun is never generated after a new attribute.
+def _with_blanks(ids: tuple[int, ...], share: float, rng: np.random.Generator) -> tuple[int, ...]:
+    """A share of the ids replaced by the end token: the next word must come from the category
+    embedding, not from the word before it, or a noun is never generated after a new attribute.
     """
-    return tuple(ids[-1] if rng.random() < BLANK_SHARE else token for token in ids)
+    return tuple(ids[-1] if rng.random() < share else token for token in ids)
 
 
 def _choose_masks(is_thing: Sequence[bool], max_masks: int, rng: np.random.Generator) -> list[int]:

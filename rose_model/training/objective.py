@@ -196,18 +196,19 @@ class Objective(nn.Module):
 
 def _decode(sam: Sam, embedding: Tensor, images: Tensor, batch: _Batch) -> tuple[Tensor, Tensor]:
     """Masks ``[K, M, M]`` and scores ``[K]``: of the embeddings alone, or with clicks."""
+    points = sam.embed_points(batch.points, batch.point_labels).to(embedding.dtype)
     is_clicked = (batch.point_labels != NO_POINT).any(1)
-    if not is_clicked.any():
-        return sam.decode(embedding, images)
     alone, clicked = (~is_clicked).nonzero()[:, 0], is_clicked.nonzero()[:, 0]
-    points = sam.embed_points(batch.points[clicked], batch.point_labels[clicked])
-    prompts = torch.cat((embedding[clicked][:, None], points.to(embedding.dtype)), 1)
-    logits, score = sam.decode_prompts(prompts, images[clicked])
+    parts = []
     if len(alone):
-        others, other_scores = sam.decode(embedding[alone], images[alone])
-        logits, score = torch.cat((others, logits)), torch.cat((other_scores, score))
+        parts.append(sam.decode(embedding[alone], images[alone]))
+    if len(clicked):
+        prompts = torch.cat((embedding[clicked][:, None], points[clicked]), 1)
+        parts.append(sam.decode_prompts(prompts, images[clicked]))
+    logits, score = (torch.cat(column) for column in zip(*parts, strict=True))
     order = torch.cat((alone, clicked)).argsort()
-    return logits[order], score[order]
+    # Weight zero: without a click the encoder of points has a gradient all the same.
+    return logits[order] + 0 * points.sum(), score[order]
 
 
 @dataclass(frozen=True, eq=False)

@@ -51,7 +51,9 @@ def streets(word_questions: int = 1) -> Source:
     """Procedural streets, without the pairs of attribute and noun that are held out."""
 
     def tasks(_: int, sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
-        return choose_tasks(sample, street_names(), describe_thing, rng, word_questions)
+        return choose_tasks(
+            sample, street_names(), describe_thing, rng, word_questions, closed=True
+        )
 
     return _street_source(tasks, max_masks=8)
 
@@ -60,7 +62,9 @@ def street_words(word_questions: int) -> Source:
     """The same streets, about which no question brings a mask or teaches one."""
 
     def tasks(_: int, sample: Sample, rng: np.random.Generator) -> tuple[Task, ...]:
-        return choose_word_tasks(sample, street_names(), describe_thing, rng, word_questions)
+        return choose_word_tasks(
+            sample, street_names(), describe_thing, rng, word_questions, closed=True
+        )
 
     return _street_source(tasks, max_masks=0)
 

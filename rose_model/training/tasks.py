@@ -93,19 +93,23 @@ def choose_tasks(
     word_questions: int,
     *,
     things_only: bool = False,
+    closed: bool = False,
 ) -> tuple[Task, ...]:
     """One dense task, ``word_questions`` that only words decide, and one about a given mask in
     half of the images.
 
     Of the word questions the first teaches masks, too; the others cost a fraction of it.
-    ``things_only``: nothing else is labelled, so that nobody may ask for all regions.
+    ``things_only``: nothing else is labelled, so that nobody may ask for all regions.  ``closed``:
+    images show nothing but the vocabulary.
     """
     dense, *words = choose_word_tasks(
-        sample, vocabulary, describe, rng, word_questions, things_only=things_only
+        sample, vocabulary, describe, rng, word_questions, things_only=things_only, closed=closed
     )
     words[1:] = [replace(task, teaches_masks=False) for task in words[1:]]
     if sample.regions and rng.random() < MASK_SHARE:
-        words.append(mask_task(sample, vocabulary, rng, names_everything=not things_only))
+        words.append(
+            mask_task(sample, vocabulary, rng, closed=_known(closed, things_only=things_only))
+        )
     return dense, *words
 
 
@@ -117,13 +121,16 @@ def choose_word_tasks(
     word_questions: int,
     *,
     things_only: bool = False,
+    closed: bool = False,
 ) -> tuple[Task, ...]:
     """One dense task, and ``word_questions`` about an object or about all regions of a kind."""
     dense = dense_task(sample, rng, things_only=things_only)
     if not sample.regions:
         return (dense,)
     return dense, *(
-        object_task(sample, vocabulary, describe, rng, names_everything=not things_only)
+        object_task(
+            sample, vocabulary, describe, rng, closed=_known(closed, things_only=things_only)
+        )
         if rng.random() < OBJECT_SHARE
         else selection_task(sample, vocabulary, rng)
         for _ in range(word_questions)
@@ -143,7 +150,7 @@ def referring_tasks(
     instruction = _draw(REFERRINGS, rng).format(description=sentence)
     task = Task(instruction, (target,), True)
     if rng.random() < MASK_SHARE:
-        return task, mask_task(sample, vocabulary, rng, target)
+        return task, mask_task(sample, vocabulary, rng, target, closed=None)
     return (task,)
 
 
@@ -197,16 +204,15 @@ def object_task(
     describe: Describe,
     rng: np.random.Generator,
     *,
-    names_everything: bool = True,
+    closed: bool | None = False,
 ) -> Task:
     """Referring to a thing, or something missed: by a description that fits it alone, by name and
     box, or by the box alone; now and then nothing answers.
 
-    ``names_everything``: what has a name of the vocabulary is labelled, so that a name can be said
-    to be absent.
+    ``closed``: see ``unanswered_task``.
     """
     if rng.random() < ABSENT_OBJECT_SHARE:
-        return unanswered_task(sample, vocabulary, rng, names_everything=names_everything)
+        return unanswered_task(sample, vocabulary, rng, closed=closed)
     target = _draw_region(sample, rng, among_kin=True)
     description = describe(sample, target, rng)
     if description is not None and rng.random() < REFERRING_SHARE:
@@ -230,12 +236,17 @@ def unanswered_task(
     vocabulary: Sequence[str],
     rng: np.random.Generator,
     *,
-    names_everything: bool = True,
+    closed: bool | None = False,
 ) -> Task:
-    """A question that no region answers: what it describes is absent, or it makes no sense."""
-    if rng.random() < SENSELESS_SHARE:
+    """A question that no region answers: what it describes is absent, or it makes no sense.
+
+    ``closed``: true where images show nothing but the vocabulary; false where the vocabulary is
+    labelled wherever it is seen, and other things may be seen; ``None`` where not even that is
+    known, so that nothing can be said to be absent.
+    """
+    if not _may_be_absent(sample, vocabulary, closed) or rng.random() < SENSELESS_SHARE:
         return Task(senseless_sentence(rng), (), True)
-    absent = absent_description(sample, vocabulary if names_everything else (), rng)
+    absent = absent_description(sample, vocabulary, rng, closed=bool(closed))
     if rng.random() < REFERRING_SHARE:
         return Task(_draw(REFERRINGS, rng).format(description=absent), (), True)
     sentence = _draw(REFINEMENTS[RefinementCase.MISSED], rng).format(category=absent[4:])
@@ -248,7 +259,7 @@ def mask_task(
     rng: np.random.Generator,
     target: int | None = None,
     *,
-    names_everything: bool = True,
+    closed: bool | None = False,
 ) -> Task:
     """A bad mask with its right name, or a mask with a wrong name; of any region without
     ``target``.  Now and then the sentence makes no sense, or speaks of what is not there.
@@ -257,7 +268,7 @@ def mask_task(
     mask = sample.mask(target)
     damaged = _damage(sample, target, rng)
     if rng.random() < UNANSWERED_MASK_SHARE:
-        sentence = _unanswered_complaint(sample, vocabulary if names_everything else (), rng)
+        sentence = _unanswered_complaint(sample, vocabulary, rng, closed=closed)
         return Task(sentence, (), True, mask=damaged)
     name = sample.regions[target].name
     if rng.random() < CATEGORY_SHARE:
@@ -284,12 +295,23 @@ def _complaint(case: RefinementCase, share: float, rng: np.random.Generator) -> 
     return _draw((PLAIN_REFINEMENTS if plain else REFINEMENTS)[case], rng)
 
 
+def _known(closed: bool | None, *, things_only: bool) -> bool | None:
+    """Where things alone are labelled, what has no label may be there all the same."""
+    return None if things_only else closed
+
+
+def _may_be_absent(sample: Sample, vocabulary: Sequence[str], closed: bool | None) -> bool:
+    """Whether something can be said to be absent from an image."""
+    present = {region.name for region in sample.regions}
+    return bool(closed) or (closed is not None and not present.issuperset(vocabulary))
+
+
 def _unanswered_complaint(
-    sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator
+    sample: Sample, vocabulary: Sequence[str], rng: np.random.Generator, *, closed: bool | None
 ) -> str:
-    if rng.random() < 0.5:
+    if not _may_be_absent(sample, vocabulary, closed) or rng.random() < 0.5:
         return senseless_sentence(rng)
-    absent = absent_description(sample, vocabulary, rng)[4:]
+    absent = absent_description(sample, vocabulary, rng, closed=bool(closed))[4:]
     return _draw(REFINEMENTS[RefinementCase.MASK], rng).format(category=absent)
 
 

