@@ -117,6 +117,43 @@ def test_an_accepted_correction_is_stored_with_the_pixels_that_were_sent(
     assert (count(ros, 'failed'), count(ros, 'dropped')) == (0, 0)
 
 
+def test_a_removed_object_stays_away_on_its_camera_until_it_is_taken_back(
+    ros, frame, street, folder
+):
+    written, removed = count(ros, 'written'), count(ros, 'removed')
+    thing = next(s for s in frame.segments if s.kind == Segment.KIND_THING)
+    answer = ros.refine(
+        '',
+        frame.header,
+        camera='front',
+        segment_id=thing.id,
+        remove=True,
+        scope=Refine.Request.SCOPE_TRACK,
+        publish=True,
+    )
+    assert answer.success, answer.message
+    others = [s for s in frame.segments if s.id != thing.id]
+    assert ros.answer_to(to_nanoseconds(frame.header.stamp), 1).segments == others
+    for _ in range(2):
+        assert ros.segment(street, topic=FRONT).segments == others
+    listed = held(ros)[-1]
+    assert (listed.segment_id, listed.label_before, listed.label_after) == (
+        thing.id,
+        thing.label,
+        '',
+    )
+    assert (listed.area_before, listed.area_after) == (thing.area, 0)
+    ros.wait_for(lambda: count(ros, 'written') == written + 1, 'the example')
+
+    undone = undo(ros, publish=True)
+    assert undone.success, undone.message
+    assert undone.correction_id == listed.id
+    again = ros.answer_to(to_nanoseconds(frame.header.stamp), 2)
+    assert again.segments == frame.segments  # in every field
+    assert ros.segment(street, topic=FRONT).segments == frame.segments
+    ros.wait_for(lambda: count(ros, 'removed') == removed + 1, 'the removal of the example')
+
+
 def test_what_was_missed_keeps_its_id_when_the_model_finds_it_later(ros, node, street):
     assert ros.set_parameter('instruction', FOREGROUND).successful
     frame = ros.segment(street, topic=LEFT)

@@ -38,12 +38,18 @@ def full_mask(frame, segment):
 
 
 def test_a_wrong_mask_is_corrected_and_the_name_stays(ros, frame):
+    """A click on what a mask misses says so; words alone may be refused."""
     old = frame.segments[-1]
+    mask = full_mask(frame, old).astype(bool)
+    row = int(mask.sum(1).argmax())
     answer = ros.refine(
-        'include the whole of it',
+        'the mask is not right',
         frame.header,
         segment_id=old.id,
         target=Refine.Request.TARGET_MASK,
+        points_x=[float(mask[row].argmax() - 1)],
+        points_y=[float(row)],
+        point_labels=b'\x01',
     )
     assert answer.success, answer.message
     [changed] = answer.result.segments
@@ -63,6 +69,28 @@ def test_a_wrong_name_is_corrected_and_the_mask_stays(ros, frame):
     [changed] = answer.result.segments
     assert (changed.id, changed.label, changed.revision) == (old.id, 'bus', 1)
     assert np.array_equal(full_mask(frame, changed), full_mask(frame, old))
+
+
+def test_a_label_names_a_segment_and_the_mask_stays(ros, frame):
+    old = frame.segments[0]
+    answer = ros.refine('', frame.header, segment_id=old.id, label='snow plough')
+    assert answer.success, answer.message
+    [changed] = answer.result.segments
+    assert (changed.id, changed.label, changed.label_score) == (old.id, 'snow plough', 1.0)
+    assert changed.mask == old.mask
+
+
+@pytest.mark.parametrize('fields', [{'remove': True}, {'text': 'this is nothing, remove it'}])
+def test_what_is_nothing_is_removed_and_published_so(ros, frame, fields):
+    old = frame.segments[-1]
+    answer = ros.refine(
+        **({'text': '', 'header': frame.header, 'segment_id': old.id, 'publish': True} | fields)
+    )
+    assert answer.success, answer.message
+    assert (answer.result.segments, list(answer.removed_ids)) == ([], [old.id])
+    assert repr(old.label) in answer.message
+    again = ros.answer_to(to_nanoseconds(frame.header.stamp), 1)
+    assert again.segments == frame.segments[:-1]
 
 
 def test_what_was_missed_is_added(ros, frame, scene):
@@ -125,6 +153,10 @@ def test_a_point_outside_of_the_image_is_refused(ros, frame):
         ({'header': Header(stamp=to_time(1))}, CODES.NO_SUCH_FRAME),
         ({'camera': 'rear'}, CODES.NO_SUCH_FRAME),
         ({'text': 'red\x1b[0m'}, CODES.INVALID_REQUEST),
+        ({'remove': True, 'label': 'bus'}, CODES.INVALID_REQUEST),
+        ({'remove': True, 'segment_id': ''}, CODES.INVALID_REQUEST),
+        ({'text': 'this is nothing, remove it', 'segment_id': ''}, CODES.INVALID_REQUEST),
+        ({'label': 'x' * 65}, CODES.TEXT_TOO_LONG),
         (
             {'text': 'include all of it', 'scope': Refine.Request.SCOPE_SESSION},
             CODES.INVALID_REQUEST,
