@@ -56,8 +56,8 @@ MOST_WORSE = 0.002
 class Measured:
     """What came of one value of a threshold: shares in [0, 1], and ``masks`` decoded a scene.
 
-    ``lost``: of the segments that come of the highest value, those that have no counterpart, of
-    an IoU of at least 0.5, here.
+    ``lost``: of the segments that come of the value with the most, those that have no
+    counterpart, of an IoU of at least 0.5, here.
     """
 
     value: float
@@ -107,20 +107,23 @@ def _is_as_good(item: Measured, full: Measured) -> bool:
 
 @dataclass(frozen=True)
 class Limit:
-    """A threshold: its ``section`` of the configuration, the values to try, and the rule."""
+    """A threshold: its ``section`` of the configuration, the values to try, the one of them that
+    most segments come of, and the rule.
+    """
 
     section: str
     values: tuple[float, ...]
+    full: float
     rule: Rule
 
 
 LIMITS = {
     'min_objectness': Limit(
-        'patch_filter', (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), highest_balance_of_few
+        'patch_filter', (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5), 0.05, highest_balance_of_few
     ),
-    'nms_iou': Limit('postprocess', (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), highest_balance_of_low),
+    'nms_iou': Limit('postprocess', (0.3, 0.4, 0.5, 0.6, 0.7, 0.8), 0.8, highest_balance_of_low),
     'max_similarity': Limit(
-        'postprocess', (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 1.0), lowest_without_loss
+        'postprocess', (0.9, 0.95, 0.97, 0.98, 0.99, 0.995, 0.998, 1.0), 1.0, lowest_without_loss
     ),
 }
 
@@ -163,11 +166,12 @@ class Trial:
     def measured(self, scenes: int) -> Measured:
         """Return the figures over so many scenes."""
         figures = {**self.ap.figures(), **self.found.figures(), **self.stuff.figures()}
-        keys = ('ap50', 'recall50', 'precision50', 'stuff_miou')
-        values = [figures[key].value for key in keys]
         return Measured(
-            self.value,
-            *values,
+            value=self.value,
+            ap50=figures['ap50'].value,
+            recall50=figures['recall50'].value,
+            precision50=figures['precision50'].value,
+            stuff_miou=figures['stuff_miou'].value,
             masks=self.sam.masks / max(1, scenes),
             lost=self.lost / max(1, self.segments),
         )
@@ -207,8 +211,14 @@ def with_limit(config: RoseConfig, key: str, value: float) -> RoseConfig:
         raise ConfigError(f'{key} may not be {value}: {error}.') from error
 
 
-def measure_limit(trials: Sequence[Trial], numbers: Iterable[int]) -> list[Measured]:
-    """Return what comes of each value on validation scenes; an image is encoded once for all."""
+def measure_limit(trials: Sequence[Trial], numbers: Iterable[int], full: float) -> list[Measured]:
+    """Return what comes of each value on validation scenes; an image is encoded once for all.
+
+    Args:
+        trials: A model a value.
+        numbers: Of the scenes.
+        full: The value that most segments come of, one of those of ``trials``.
+    """
     scenes = 0
     for number in numbers:
         sample = SPLITS[CHOSEN_ON].render(number, THINGS)
@@ -217,11 +227,11 @@ def measure_limit(trials: Sequence[Trial], numbers: Iterable[int]) -> list[Measu
         for trial in trials:
             answers.append(trial.segmenter.segment(image))
             image = answers[-1].context
-        full = max(zip(trials, answers, strict=True), key=lambda pair: pair[0].value)[1]
+        most = answers[[trial.value for trial in trials].index(full)]
         for trial, answer in zip(trials, answers, strict=True):
             grid = trial.segmenter.config.vision.grid_size
             least = LARGE_PATCHES * sample.index_map.size / grid**2
-            trial.add(Frame(number, sample, answer, least), full)
+            trial.add(Frame(number, sample, answer, least), most)
         scenes += 1
     return [trial.measured(scenes) for trial in trials]
 
@@ -253,7 +263,7 @@ def main(
     trials = open_trials(load_pretrained(preset, place, dtype), key, LIMITS[key].values)
     numbers = validation_numbers(scenes)
     shown = track(numbers, 'scenes', console=Console(stderr=True))
-    measured = measure_limit(trials, shown)
+    measured = measure_limit(trials, shown, LIMITS[key].full)
     chosen = LIMITS[key].rule(measured)
     Console().print(limit_table(key, measured))
     name = trials[0].segmenter.name

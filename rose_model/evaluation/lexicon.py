@@ -82,7 +82,7 @@ class Lexicon:
         Returns:
             0 for a synonym, 1 and more for a hyponym, ``None`` where it is neither.
         """
-        level, truths, steps = self._senses(said), self._senses(true), 0
+        level, truths, steps = set(self._senses(said)), self._senses(true), 0
         seen = set(level)
         while level:
             if level & truths:

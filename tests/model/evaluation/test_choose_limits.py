@@ -68,6 +68,7 @@ def test_every_threshold_has_a_rule_that_takes_one_of_its_values(config) -> None
     for key, limit in LIMITS.items():
         tried = [replace(FULL, value=value) for value in limit.values]
         assert limit.rule(tried).value in limit.values
+        assert limit.full in limit.values
         for value in limit.values:
             with_limit(config, key, value)
 
@@ -78,7 +79,7 @@ def test_a_lower_similarity_decodes_fewer_masks_of_the_same_scenes(segmenter, tm
     own = pretrained.rose.config
     trials = open_trials(pretrained, 'max_similarity', (0.0, 1.0))
     assert pretrained.rose.config is own
-    few, all_of_them = measure_limit(trials, validation_numbers(1))
+    few, all_of_them = measure_limit(trials, validation_numbers(1), 1.0)
     assert 0 < few.masks < all_of_them.masks
     assert all_of_them.lost == 0
     assert (few.value, all_of_them.value) == (0.0, 1.0)
