@@ -5,7 +5,7 @@ from __future__ import annotations
 from rose_model.errors import RefinementError
 from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame, Refines
-from rose_model.evaluation.sentence_tables import Deletion, deletions
+from rose_model.evaluation.sentence_tables import NOT_HELD_OUT, Deletion, deletions
 from rose_model.records import RefinementCase, Segmentation
 
 SENTENCES_PER_FRAME = 2
@@ -23,7 +23,7 @@ class AskedDeletions:
     def __init__(self, segmenter: Refines) -> None:
         self._segmenter = segmenter
         self._tally = Tally()
-        self._left = [sentence for sentence in deletions() if sentence.held_out == 'no']
+        self._left = [sentence for sentence in deletions() if sentence.held_out == NOT_HELD_OUT]
 
     def add(self, frame: Frame) -> None:
         """Ask the next sentences about one frame, if it has a found thing."""

@@ -158,7 +158,7 @@ def best_rule(found: Sequence[Rule], kind: str = RIGHT) -> Rule | None:
     one kind; ``None`` where there is none.
     """
     fitting = [rule for rule in found if rule.harm[kind] <= MOST_HARM]
-    return max(fitting, key=lambda rule: rule.gain[kind], default=None)
+    return max(fitting, key=lambda rule: (rule.gain[kind], -rule.harm[kind]), default=None)
 
 
 def outcome_table(outcomes: Sequence[Outcome]) -> Table:
@@ -177,8 +177,8 @@ def outcome_table(outcomes: Sequence[Outcome]) -> Table:
                 kind,
                 f'{low:.2f} to {min(high, 1.0):.2f}',
                 str(len(mine)),
-                *(f'{100 * _mean(values):.1f}' for values in (expected, gains, gains < 0)),
-                f'{_correlation(expected, gains):.2f}',
+                *(_percent(values) for values in (expected, gains, gains < 0)),
+                _correlation(expected, gains),
             )
         refused = sum(o.kind == kind and np.isnan(o.overlap) for o in outcomes)
         table.add_row(kind, 'no answer', str(refused), end_section=True)
@@ -189,11 +189,11 @@ def rule_table(chosen: Sequence[tuple[str, Rule]]) -> Table:
     """A row a rule: gain and harm of every kind, in per cent."""
     table = Table(title='When a refined mask is taken', title_justify='left')
     table.add_column('rule')
-    for heading in ('keep_above', 'keep_slope', *KINDS):
+    for heading in ('above', 'slope', *KINDS):
         table.add_column(heading, justify='right')
     for name, rule in chosen:
         cells = (
-            f'{100 * rule.gain[kind]:+.1f}, worse {100 * rule.harm[kind]:.1f}' for kind in KINDS
+            f'{100 * rule.gain[kind]:+.1f}\n{100 * rule.harm[kind]:.1f} worse' for kind in KINDS
         )
         table.add_row(name, f'{rule.above:.2f}', f'{rule.slope:.2f}', *cells)
     return table
@@ -203,10 +203,14 @@ def _mean(values: NDArray[np.float64] | NDArray[np.bool_]) -> float:
     return float(values.mean()) if values.size else 0.0
 
 
-def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+def _percent(values: NDArray[np.float64] | NDArray[np.bool_]) -> str:
+    return f'{100 * _mean(values):.1f}' if values.size else '-'
+
+
+def _correlation(first: NDArray[np.float64], second: NDArray[np.float64]) -> str:
     if len(first) < 3 or first.std() == 0 or second.std() == 0:
-        return float('nan')
-    return float(np.corrcoef(first, second)[0, 1])
+        return '-'
+    return f'{np.corrcoef(first, second)[0, 1]:.2f}'
 
 
 def main(

@@ -108,18 +108,18 @@ def best_threshold(presences: Presences) -> float | None:
     return -max(fitting)[1] if fitting else None
 
 
-def presence_table(presences: Presences) -> Table:
-    """A row a threshold: shares that it rejects, in per cent."""
-    table = Table(title=f'Rejected below a presence, {CHOSEN_ON} scenes, %', title_justify='left')
-    table.add_column('min_presence', justify='right')
-    keys = sorted(shares_below(presences, 0.0))
-    for key in keys:
-        table.add_column(key, justify='right')
+def presence_table(presences: Presences, way: str) -> Table:
+    """A row a threshold: shares that it rejects, in per cent, of one way to ask."""
+    title = f'Rejected by {way!r} below a presence, {CHOSEN_ON} scenes, %'
+    table = Table(title=title, title_justify='left')
+    keys = [way, *sorted(key for key in presences if key.startswith(f'{way}_'))]
+    for heading in ('min_presence', 'absent', *(key.split('_')[1] for key in keys[1:])):
+        table.add_column(heading, justify='right')
     for threshold in THRESHOLDS:
         shares = shares_below(presences, threshold)
         table.add_row(f'{threshold:.2f}', *(f'{100 * shares[key]:.1f}' for key in keys))
-    counts = (str(len(presences[key])) if key in presences else '' for key in keys)
-    table.add_row('descriptions', *counts)
+    table.add_section()
+    table.add_row('descriptions', '', *(str(len(presences[key])) for key in keys[1:]))
     return table
 
 
@@ -141,7 +141,8 @@ def main(
         console=Console(stderr=True),
     )
     presences = measure_presence(segmenter, frames)
-    Console().print(presence_table(presences))
+    for way in (REFER, MISSED):
+        Console().print(presence_table(presences, way))
     best = best_threshold(presences)
     verdict = (
         f'every threshold loses more than {MOST_LOST:.0%} of what is there'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from rose_model.evaluation.frames import Frame
 
 _FOLDER = Path(__file__).parent
 _NAMING = frozenset({Intent.NAME, Intent.MISSED})
+NOT_HELD_OUT = 'no'
+"""In the tables' column ``held_out``: the grammar may be fitted to the sentence."""
 ANY_CATEGORY = 'car'
 """The segment that the sentences about deletion are about."""
 
@@ -85,9 +88,12 @@ class GrammarTables:
       something missed; of the others no label is.
     - ``delete_ok``: a sentence about a chosen car is read as its deletion exactly where it is one.
 
-    ``label_grammar_held_out`` and ``delete_ok_held_out``: the same of the first sentences that
-    were written after the grammar, ``..._held_out_second`` of the second ones.  The frames do not
-    matter; a sentence is what is resampled.
+    These are the sentences to which the grammar may be fitted.  ``label_grammar_held_out`` and
+    ``delete_ok_held_out``: the same of all that were written after it; by the set that they are
+    from ``label_grammar_held_out_first`` and so on, as the tables' column ``held_out`` calls them.
+    The grammar was mended for what it misread of them, so that only its first reading of a set,
+    which the tables' heads tell, is one of unknown sentences.
+    The frames do not matter; a sentence is what is resampled.
     """
 
     def add(self, frame: Frame) -> None:
@@ -96,15 +102,17 @@ class GrammarTables:
     def figures(self) -> Figures:
         """Shares of the sentences."""
         tally = Tally()
-        for label in stated_labels():
-            key = f'label_grammar{_suffix(label.held_out)}'
-            tally.add_items({key: [label.is_read()]})
-        for deletion in deletions():
-            key = f'delete_ok{_suffix(deletion.held_out)}'
-            tally.add_items({key: [deletion.is_read()]})
+        tables: dict[str, Sequence[StatedLabel] | Sequence[Deletion]] = {
+            'label_grammar': stated_labels(),
+            'delete_ok': deletions(),
+        }
+        for key, sentences in tables.items():
+            for sentence in sentences:
+                for suffix in _suffixes(sentence.held_out):
+                    tally.add_items({f'{key}{suffix}': [sentence.is_read()]})
         return tally.figures()
 
 
-def _suffix(held_out: str) -> str:
-    known = {'no': '', 'yes': '_held_out'}
-    return known.get(held_out, f'_held_out_{held_out}')
+def _suffixes(held_out: str) -> tuple[str, ...]:
+    """What is added to the keys that a sentence counts under."""
+    return ('',) if held_out == NOT_HELD_OUT else ('_held_out', f'_held_out_{held_out}')

@@ -68,7 +68,10 @@ def test_a_threshold_rejects_what_lies_below_it() -> None:
 def test_the_threshold_that_rejects_most_and_loses_little_is_chosen_and_the_lowest_such() -> None:
     assert best_threshold(PRESENCES) == 0.35
     assert best_threshold({**PRESENCES, 'missed_present': [0.0]}) is None
-    assert presence_table(PRESENCES).row_count == len(choose_presence.THRESHOLDS) + 1
+    for way in ('refer', 'missed'):
+        table = presence_table(PRESENCES, way)
+        assert table.row_count == len(choose_presence.THRESHOLDS) + 1
+        assert [column.header for column in table.columns[2:]] == ['foreign', 'present']
 
 
 class Asked:

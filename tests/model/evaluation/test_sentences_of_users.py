@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -21,7 +22,12 @@ from rose_model.evaluation.area_direction import (
     resized_mask,
 )
 from rose_model.evaluation.asked_deletions import AskedDeletions
-from rose_model.evaluation.sentence_tables import GrammarTables, deletions, stated_labels
+from rose_model.evaluation.sentence_tables import (
+    NOT_HELD_OUT,
+    GrammarTables,
+    deletions,
+    stated_labels,
+)
 from rose_model.evaluation.single import segment_of_mask
 from rose_model.prompts import composed, sentences
 from rose_model.records import Refinement, RefinementCase
@@ -33,10 +39,10 @@ def values(part) -> dict[str, float]:
 
 
 def test_the_tables_hold_sixty_sentences_of_each_kind() -> None:
-    fitted = [label for label in stated_labels() if label.held_out == 'no']
+    fitted = [label for label in stated_labels() if label.held_out == NOT_HELD_OUT]
     assert sum(bool(label.label) for label in fitted) == 60
     assert sum(not label.label for label in fitted) == 60
-    removals = [sentence.deletes for sentence in deletions() if sentence.held_out == 'no']
+    removals = [sentence.deletes for sentence in deletions() if sentence.held_out == NOT_HELD_OUT]
     assert (removals.count(True), removals.count(False)) == (30, 30)
 
 
@@ -62,7 +68,10 @@ def test_who_reads_nothing_is_right_about_what_names_and_deletes_nothing(monkeyp
     figures = GrammarTables().figures()
     assert figures['label_grammar'].value == figures['delete_ok'].value == 0.5
     assert (figures['label_grammar'].count, figures['delete_ok'].count) == (120, 60)
-    assert {'label_grammar_held_out', 'delete_ok_held_out'} < set(figures)
+    for key, rows in (('label_grammar', stated_labels()), ('delete_ok', deletions())):
+        sets = Counter(row.held_out for row in rows)
+        assert figures[f'{key}_held_out'].count == len(rows) - sets.pop(NOT_HELD_OUT)
+        assert {name: figures[f'{key}_held_out_{name}'].count for name in sets} == sets
 
 
 class Deleter:
