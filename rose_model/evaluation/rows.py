@@ -8,9 +8,10 @@ from rose_model.evaluation.frames import Refers, Refines, Segments
 
 NONE, SELF, ORACLE = 'none', 'self', 'oracle'
 TRIGGERS = (NONE, SELF, ORACLE)
-"""Who asks for refinement: nobody, the model itself, or somebody who knows the truth (paper, A.1).
+"""Who asks for refinement: nobody, the model itself, or an oracle (paper, A.1).
 
-The last is an upper bound: what is refined, and by which words, is chosen from the ground truth.
+The oracle is an upper bound: what is refined, in which situation and where, is chosen from the
+ground truth.  It never says what is right: its words name what the model has predicted, or nothing.
 """
 
 STRICT, WORDS, RELATED = 'strict', 'words', 'related'
