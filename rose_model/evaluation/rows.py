@@ -11,7 +11,8 @@ TRIGGERS = (NONE, SELF, ORACLE)
 """Who asks for refinement: nobody, the model itself, or an oracle (paper, A.1).
 
 The oracle is an upper bound: what is refined, in which situation and where, is chosen from the
-ground truth.  It never says what is right: its words name what the model has predicted, or nothing.
+ground truth.  It never says what is right: its words name what the model has predicted, or
+nothing.
 """
 
 STRICT, WORDS, RELATED = 'strict', 'words', 'related'
