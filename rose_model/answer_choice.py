@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from rose_model.clicks import holds_clicks
+from rose_model.clicks import follow_clicks, holds_clicks
 from rose_model.config import RefinementConfig
 from rose_model.errors import RefinementRejectedError
 from rose_model.patch_decoder import Proposals
@@ -55,10 +55,17 @@ class Known:
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """The row of the proposals that answers, and these with the logits that it answers with."""
+    """The row of the proposals that answers, and these with the logits that it answers with.
+
+    Attributes:
+        proposals: With the logits of the answer.
+        row: Which of them it is.
+        is_better: Its mask is expected to be better than the given one.
+    """
 
     proposals: Proposals
     row: int
+    is_better: bool = True
 
 
 Propose = Callable[[Tensor, Sequence[PointHint]], Proposals]
@@ -80,8 +87,7 @@ def choose_answer(
         config: When an answer is taken.
 
     Raises:
-        RefinementRejectedError: no mask agrees with what is known, or none is expected to be
-            better than the given one.
+        RefinementRejectedError: no mask agrees with what is known.
     """
     proposals = propose(patches, ())
     if known.points:
@@ -91,15 +97,15 @@ def choose_answer(
     trusting = _with_given(proposals, known, config)
     near = _overlaps(trusting, known) >= LEAST_OVERLAP
     if known.growth:
-        return _resized(trusting, near, known, area_of)
+        answer = _resized(trusting, near, known, area_of)
+        return replace(answer, is_better=_is_better(answer, known, config))
     if not near.any():
         raise RefinementRejectedError(
             'What the model found is another object; nothing was changed. Click on what is '
             'missing, or say what the object is.'
         )
-    row = int(near.argmax())
-    _check_better(trusting, row, known, config)
-    return Answer(trusting, row)
+    answer = Answer(trusting, int(near.argmax()))
+    return replace(answer, is_better=_is_better(answer, known, config))
 
 
 def _clicked(
@@ -120,7 +126,14 @@ def _clicked(
             return Answer(proposals, int(rows[int(worth.argmax())]))
     if agrees.any():
         return Answer(plain, int(agrees.argmax()))
-    return Answer(shown, int((shown.objectness * shown.scores).argmax()))
+    trusting = _with_given(shown, known, config)
+    worth = shown.objectness * shown.scores
+    if known.given is not None:
+        worth = worth * torch.from_numpy(_overlaps(trusting, known) >= LEAST_OVERLAP)
+    row = int(worth.argmax())
+    logits = trusting.logits.clone()
+    logits[row] = follow_clicks(logits[row], known.points, known.geometry)
+    return Answer(replace(trusting, logits=logits), row)
 
 
 def _resized(
@@ -165,15 +178,11 @@ def _is_resized(area: int, known: Known) -> bool:
     return known.area / MOST_CHANGE <= area <= (1 - LEAST_CHANGE) * known.area
 
 
-def _check_better(proposals: Proposals, row: int, known: Known, config: RefinementConfig) -> None:
-    overlap = float(_overlaps(proposals, known)[row])
-    expected = float(proposals.scores[row])
-    least = config.keep_above + config.keep_slope * overlap
-    if expected <= least:
-        raise RefinementRejectedError(
-            f'The refined mask is not expected to be better (IoU {expected:.2f} expected, above '
-            f'{least:.2f} wanted); nothing was changed. Click on what is wrong.'
-        )
+def _is_better(answer: Answer, known: Known, config: RefinementConfig) -> bool:
+    """Whether SAM expects more of a mask than it must, the more the less it changes."""
+    overlap = float(_overlaps(answer.proposals, known)[answer.row])
+    expected = float(answer.proposals.scores[answer.row])
+    return expected > config.keep_above + config.keep_slope * overlap
 
 
 def _with_given(proposals: Proposals, known: Known, config: RefinementConfig) -> Proposals:

@@ -15,6 +15,10 @@ from rose_model.records import PointHint
 
 FOREGROUND_LABEL, BACKGROUND_LABEL, NO_POINT = 1, 0, -1
 """segment_anything's labels of point prompts."""
+LEAST_LOG_ODDS = 0.5
+"""By so much a mask has to be sure of a click that it is made to follow."""
+REACH = 0.03
+"""Standard deviation of the bell around a click, as a share of the frame's side."""
 
 
 def to_sam_frame(points_xy: NDArray[np.float64], geometry: FrameGeometry) -> NDArray[np.float64]:
@@ -69,6 +73,31 @@ def holds_clicks(
     return agrees
 
 
+def follow_clicks(logits: Tensor, points: Sequence[PointHint], geometry: FrameGeometry) -> Tensor:
+    """Return a mask that is changed around clicks with which it does not agree.
+
+    The log-odds are raised, or lowered, by a bell around each such click, as far as that click
+    needs it: its neighbourhood follows where the model is not sure.
+
+    Args:
+        logits: float ``[M, M]`` on the CPU, in SAM's padded frame.
+        points: Clicks in pixels of the original image.
+        geometry: Of the image.
+    """
+    side = logits.shape[-1]
+    rows, columns = np.ogrid[:side, :side]
+    changed = logits.clone()
+    for point in points:
+        sign = 1.0 if point.is_foreground else -1.0
+        lacking = LEAST_LOG_ODDS - sign * float(_at(changed[None], point, geometry)[0])
+        if lacking > 0:
+            column, row = _place(point, geometry, side)
+            distance = (rows - row) ** 2 + (columns - column) ** 2
+            bell = torch.from_numpy(np.exp(-distance / (2 * (REACH * side) ** 2))).float()
+            changed += sign * lacking * bell / float(_at(bell[None], point, geometry)[0])
+    return changed
+
+
 def check_points(points: Sequence[PointHint], geometry: FrameGeometry) -> None:
     """Refuse clicks outside of the image.
 
@@ -86,11 +115,8 @@ def check_points(points: Sequence[PointHint], geometry: FrameGeometry) -> None:
 
 def _at(logits: Tensor, point: PointHint, geometry: FrameGeometry) -> NDArray[np.float32]:
     """Logits ``[K]`` at a point of the image, interpolated as masks are when they are resized."""
-    (x, y), side = to_sam_frame(np.array((point.x, point.y)), geometry), logits.shape[-1]
-    scale = side / geometry.sam_size
-    height, width = geometry.content_in(side)
-    column = np.clip((x + 0.5) * scale - 0.5, 0, width - 1)
-    row = np.clip((y + 0.5) * scale - 0.5, 0, height - 1)
+    height, width = geometry.content_in(logits.shape[-1])
+    column, row = _place(point, geometry, logits.shape[-1])
     top, left = int(row), int(column)
     bottom, right = min(top + 1, height - 1), min(left + 1, width - 1)
     down, across = row - top, column - left
@@ -98,3 +124,12 @@ def _at(logits: Tensor, point: PointHint, geometry: FrameGeometry) -> NDArray[np
     lower = logits[:, bottom, left] * (1 - across) + logits[:, bottom, right] * across
     value: NDArray[np.float32] = (upper * (1 - down) + lower * down).numpy()
     return value
+
+
+def _place(point: PointHint, geometry: FrameGeometry, side: int) -> tuple[float, float]:
+    """Column and row of a point in masks of that side, between the centres of their pixels."""
+    x, y = to_sam_frame(np.array((point.x, point.y)), geometry)
+    scale = side / geometry.sam_size
+    height, width = geometry.content_in(side)
+    column = float(np.clip((x + 0.5) * scale - 0.5, 0, width - 1))
+    return column, float(np.clip((y + 0.5) * scale - 0.5, 0, height - 1))

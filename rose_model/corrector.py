@@ -5,7 +5,7 @@ channel, then choose among the masks of the most objective patches.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -20,7 +20,13 @@ from rose_model.instructions import without_box
 from rose_model.patch_decoder import PatchDecoder, PatchReadings
 from rose_model.patch_filter import best_patch, select_patches
 from rose_model.preprocess import reduce_mask, squash_mask
-from rose_model.records import FrameContext, PointHint, Segment, Segmentation
+from rose_model.records import (
+    FrameContext,
+    PointHint,
+    RefinementCase,
+    Segment,
+    Segmentation,
+)
 from rose_model.refinement import RefinementRequest
 
 Perceive = Callable[[FrameContext, str, Tensor | None], PatchReadings]
@@ -78,7 +84,14 @@ class Corrector:
         if segment is None:
             raise RefinementRejectedError('The answer is an empty mask; nothing was changed.')
         self._check_name(segment, request)
-        return segment
+        if old is None or answer.is_better or request.keeps_mask:
+            return segment
+        if request.case is RefinementCase.CATEGORY:  # its name is asked for as well
+            return replace(segment, box_xyxy=old.box_xyxy, mask=old.mask, patch=old.patch)
+        raise RefinementRejectedError(
+            f'The refined mask is not expected to be better (SAM expects an IoU of '
+            f'{segment.mask_score:.2f}); nothing was changed. Click on what is wrong.'
+        )
 
     def _check_name(self, segment: Segment, request: RefinementRequest) -> None:
         """Refuse what is called otherwise than it was described, unless it is very sure.

@@ -100,11 +100,14 @@ def test_a_mask_that_sam_draws_by_the_clicks_wins_where_it_agrees() -> None:
 
 def test_a_click_on_what_a_mask_misses_is_never_refused() -> None:
     given = box(0, 0, 16, 16)
-    for drawn in (box(0, 0, 20, 20), box(0, 0, 4, 4)):
-        answer = choose([given], known(given, points=[foreground(18, 18)]), [drawn])
-        assert answer.row == 0
-    answer = choose([given], known(given, points=[foreground(18, 18)]), [box(0, 0, 20, 20)])
-    assert mask_of(answer)[18, 18]
+    for drawn in (box(0, 0, 20, 20), box(0, 0, 14, 14)):
+        mask = mask_of(choose([given], known(given, points=[foreground(18, 18)]), [drawn]))
+        assert mask[18, 18]
+        assert mask[8, 8]
+    for drawn in (box(0, 0, 12, 16), box(0, 0, 16, 16)):
+        mask = mask_of(choose([given], known(given, points=[background(14, 8)]), [drawn]))
+        assert not mask[8, 14]
+        assert mask[8, 4]
 
 
 def test_a_mask_of_another_object_is_no_answer() -> None:
@@ -121,12 +124,13 @@ def test_the_given_mask_stays_where_the_model_is_not_sure() -> None:
     assert torch.equal(mask_of(choose([unsure], known(given))), given > 0)
 
 
-def test_a_mask_that_is_not_expected_to_be_better_is_rejected() -> None:
+def test_a_mask_that_is_not_expected_to_be_better_says_so() -> None:
     given, config = box(0, 0, 16, 16), RefinementConfig(keep_above=0.1, keep_slope=0.8)
     other = box(0, 0, 30, 16)  # of the given one's IoU 0.53
-    assert choose([other], known(given), config=config, scores=0.6).row == 0
-    with pytest.raises(RefinementRejectedError, match=r'0\.60 expected, above 0\.90 wanted'):
-        choose([given], known(given), config=config, scores=0.6)
+    assert choose([other], known(given), config=config, scores=0.6).is_better
+    assert not choose([given], known(given), config=config, scores=0.6).is_better
+    larger = choose([box(0, 0, 17, 16)], known(given, growth=1), config=config, scores=0.6)
+    assert not larger.is_better
 
 
 @pytest.mark.parametrize('growth', [1, -1])
