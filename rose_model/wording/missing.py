@@ -96,26 +96,10 @@ _AGAIN = compiled("""
     one|once more
 """)
 _ALL = frozenset(
-    [
-        'image',
-        'everything',
-        'all',
-        'every',
-        'picture',
-        'scene',
-        'photo',
-        'each',
-        'whole',
-        'regions',
-        'frame',
-    ]
+    {'image', 'picture', 'scene', 'photo', 'frame', 'all', 'every', 'everything', 'each', 'whole'}
+    | {'regions'}
 )
-_NO_THINGS = (NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS) - {
-    'first',
-    'second',
-    'third',
-    'last',
-}
+_NO_THINGS = NO_CATEGORY | LABEL_NOUNS | MASK_NOUNS | PARTS
 _ADDED_TO = compiled("""
     to the|this|its|your mask|segment|segmentation|outline|object|selection|region
     to it|this|that
@@ -176,27 +160,27 @@ def _named_before(words: Sequence[str]) -> Missed | None:
     while position < len(words) and not _BEHIND.match(words, position):
         position += 1
     behind_place = position < len(words) and (phrase.determined or position == phrase.end)
-    return _missed(phrase, words, position) if behind_place else None
+    return _missed(phrase) if behind_place else None
 
 
 def _thing(words: Sequence[str], start: int) -> Missed | None:
     phrase = read_noun_phrase(words, start)
     if phrase is None or _ADDED_TO.match(words, phrase.end):
         return None
-    return _missed(phrase, words, phrase.end)
+    return _missed(phrase)
 
 
-def _missed(phrase: NounPhrase, words: Sequence[str], end: int) -> Missed | None:
+def _missed(phrase: NounPhrase) -> Missed | None:
     words_of_no_thing = _ALL | LABEL_NOUNS | MASK_NOUNS
     if phrase.words[-1] in _NO_THINGS or words_of_no_thing & set(phrase.words):
         return None
     bare = without_ranks(phrase)
-    closed = NounPhrase(bare.words, bare.end, _is_determined(phrase, words), False)
+    closed = NounPhrase(bare.words, bare.end, _is_determined(phrase), False)
     label = category(closed)
     return Missed(label, phrase.text) if label is not None else None
 
 
-def _is_determined(phrase: NounPhrase, words: Sequence[str]) -> bool:
+def _is_determined(phrase: NounPhrase) -> bool:
     return phrase.determined or phrase.words[-1] in MASS_NOUNS or phrase.words[-1].endswith('s')
 
 
@@ -207,4 +191,4 @@ def _apposition(clauses: Sequence[Clause], index: int) -> Missed | None:
     if words[0] not in ARTICLES:
         return None
     phrase = read_noun_phrase(words, 0)
-    return None if phrase is None else _missed(phrase, words, phrase.end)
+    return None if phrase is None else _missed(phrase)

@@ -24,60 +24,23 @@ from rose_model.wording.words import (
     NOUNS_IN_ED,
     NOUNS_IN_ING,
     NOUNS_IN_LY,
+    NOUNS_TOO,
     OPEN_ENDS,
     PARTS,
     PLURALS,
     POSSESSIVES,
     QUANTIFIERS,
+    RANKS,
     STOPS,
 )
 
 MAX_LABEL_WORDS = 4
 _ADVERBS = frozenset({'very', 'really', 'quite', 'rather', 'actually', 'just', 'truly'})
 _NO_HEADS = GENERIC | LABEL_NOUNS | MASK_NOUNS | PARTS | NO_CATEGORY
-_NOUNS_WITH_NOUNS = frozenset({'tag', 'area', 'target', 'body', 'box', 'step', 'stuff', 'fit'})
-"""They stand for a segment when alone, and name something behind another noun: "price tag"."""
-_RANKS = frozenset(
-    [
-        'leftmost',
-        'rightmost',
-        'topmost',
-        'bottommost',
-        'uppermost',
-        'largest',
-        'biggest',
-        'smallest',
-        'nearest',
-        'closest',
-        'farthest',
-        'furthest',
-        'tallest',
-        'other',
-        'second',
-        'third',
-        'first',
-        'last',
-        'whole',
-        'entire',
-        'complete',
-        'remaining',
-        'missing',
-        'left',
-        'right',
-        'two',
-        'three',
-        'four',
-        'five',
-        'several',
-        'some',
-        'many',
-        'more',
-        'another',
-        'few',
-        'additional',
-    ]
+_NOUNS_WITH_NOUNS = frozenset(
+    {'tag', 'area', 'target', 'body', 'box', 'stuff', 'fit', 'case', 'frame', 'picture'}
 )
-"""What tells things of one category apart."""
+"""They stand for a segment when alone, and name something behind another noun: "price tag"."""
 
 
 @dataclass(frozen=True)
@@ -147,7 +110,8 @@ def category(phrase: NounPhrase | None) -> str | None:
 def _stands_alone(words: tuple[str, ...]) -> bool:
     """Return whether words may be a name without an article in front of them."""
     head = words[-1]
-    if head in NOT_A_NAME_ALONE or _is_participle(head):
+    noun = len(words) > 1 and head in NOUNS_TOO
+    if (head in NOT_A_NAME_ALONE and not noun) or _is_participle(head):
         return False
     return not any(word in NO_FIRST_WORDS for word in words)
 
@@ -182,7 +146,7 @@ def is_plural(phrase: NounPhrase) -> bool:
 def without_ranks(phrase: NounPhrase) -> NounPhrase:
     """Return a noun phrase without what tells it from others of its kind: "leftmost car"."""
     words = list(phrase.words)
-    while len(words) > 1 and words[0] in _RANKS:
+    while len(words) > 1 and words[0] in RANKS:
         words.pop(0)
     return NounPhrase(tuple(words), phrase.end, phrase.determined, phrase.open_end)
 
@@ -256,7 +220,7 @@ def _without_participles(words: list[str]) -> list[str]:
 
 def _is_participle(word: str) -> bool:
     if word.endswith('ing'):
-        return word not in NOUNS_IN_ING
+        return word not in NOUNS_IN_ING and not word.endswith('thing')
     return word.endswith('ed') and word not in NOUNS_IN_ED and len(word) > 3
 
 

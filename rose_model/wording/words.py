@@ -62,7 +62,7 @@ LEFTOVERS = _words(
 BLAME = _words(
     'wrong incorrect bad incomplete false same different other another similar better worse '
     'best worst poor terrible awful horrible stupid ridiculous whole entire complete partial '
-    'such next previous new old good nice great perfect correct proper true actual accurate '
+    'such next previous good nice great perfect correct proper true actual accurate '
     'silly inaccurate imprecise sloppy right'
 )
 """Adjectives that judge or compare: with one of them no category is stated."""
@@ -76,7 +76,7 @@ NO_CATEGORY = _words(
     'correction request command priority while time moment place spot position location '
     'direction picture image photo frame scene detection positive alarm hallucination '
     'artifact artefact ghost phantom nothing something anything everything someone somebody '
-    'who what whatever mine yours same hole gap chance view job work step go fine ok okay fun '
+    'who what whatever mine yours same hole gap chance view job work go fine ok okay fun '
     'size need two three four five six both several many few none each every any some more '
     'less much enough call fault blunder misunderstanding confusion typo wreck fiasco dud '
     'disgrace scandal farce travesty mockery insult embarrassment bummer letdown nuisance '
@@ -88,10 +88,17 @@ NO_CATEGORY = _words(
     'theory trend rumor rumour tradition principle opportunity situation condition tragedy '
     'comedy drama stretch no-brainer plus bonus downside upside feature limitation concern '
     'worry consideration secret lesson compliment complaint objection note remark keeper '
-    'winner loser dream hoax scam fraud detail coincidence tie draw pass breeze snap pain '
+    'winner loser dream hoax scam fraud detail coincidence draw pass breeze snap pain '
     'fake default rule exception consequence result effect cause limit minimum maximum'
 )
 """Nouns that are no category of an object, and words that stand for nouns."""
+RANKS = _words(
+    'leftmost rightmost topmost bottommost uppermost largest biggest smallest nearest '
+    'closest farthest furthest tallest other second third first last whole entire complete '
+    'remaining missing left right two three four five several some many more another few '
+    'additional'
+)
+"""What tells things of one category apart."""
 NOT_A_NAME_ALONE = _words(
     'larger bigger wider taller longer broader greater smaller tighter narrower thinner '
     'shorter slimmer better worse clearer simpler higher lower cleaner closer finer sharper '
@@ -107,6 +114,8 @@ NOT_A_NAME_ALONE = _words(
     'bright'
 )
 """Words that name nothing when no article stands before them."""
+NOUNS_TOO = _words('light orange cover stop show match well silver')
+"""Of these, what is a noun behind another one: "traffic light"."""
 NO_FIRST_WORDS = _words(
     'say read match fit reflect describe show include cover hold keep be have get go make '
     'mention use write indicate mean express state contain help fix correct account respect '
@@ -141,7 +150,7 @@ PLURALS = _words(
 NO_PLURALS = _words('is was this its us bus gas always perhaps less across yes')
 CONTAINERS = _words(
     'pile stack heap bunch group row rows bottle glass cup bowl box bag pair slice herd flock '
-    'roll bale crowd cluster sack basket crate can jar tin plate bucket bundle coat line '
+    'roll bale crowd cluster sack basket crate chest can jar tin plate bucket bundle coat line '
     'statue'
 )
 """Nouns that name with "of" and another noun."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 import pytest
 
 from rose_model.correction_grammar import Intent, Request, read_request
+from rose_model.data.class_names import plain_name, read_table
 from rose_model.instructions import with_box
 from rose_model.prompts.sentences import (
     ALL_REGIONS_PARAPHRASES,
@@ -153,6 +155,40 @@ def test_what_is_not_surely_a_label_is_left_to_the_model(text: str) -> None:
 )
 def test_a_label_is_the_noun_phrase_alone(text: str, label: str) -> None:
     assert read_request(text).label == label
+
+
+def class_names() -> list[str]:
+    rows = [*read_table('coco_stuff'), *read_table('ade20k_150'), *read_table('cityscapes')]
+    names = {plain_name(row.get('name') or row['names']) for row in rows}
+    spoken = {name for name in names if re.fullmatch('[a-z][a-z -]*', name)}
+    # What no user says, and what stands for something else in a sentence.
+    return sorted(spoken - {'case', 'out of roi', 'rectification border', 'trade name'})
+
+
+@pytest.mark.parametrize(
+    ('sentence', 'missing'),
+    [
+        ('This is a {}.', set()),
+        ("No, it's an {}, not a zebra!", set()),
+        ('it should be a {}', set()),
+        ("the label should be '{}'", set()),
+        ('You missed the {}.', set()),
+        ('there is a {} on the left', set()),
+        ('rename it to {}', {'light', 'orange', 'unlabeled'}),
+        ('label: {}', {'light', 'orange', 'unlabeled'}),
+    ],
+)
+def test_the_class_names_of_data_sets_can_be_stated(sentence: str, missing: set[str]) -> None:
+    names = class_names()
+    assert len(names) > 250
+    lost = {name for name in names if read_request(sentence.format(name)).label != name}
+    assert lost <= missing
+
+
+@pytest.mark.parametrize('sentence', ['This is not a {}.', 'The mask of the {} is too small.'])
+def test_no_class_name_is_stated_by_a_complaint(sentence: str) -> None:
+    stated = {name for name in class_names() if read_request(sentence.format(name)).label}
+    assert stated == set()
 
 
 @pytest.mark.parametrize(
