@@ -194,6 +194,28 @@ def test_mask_and_label_corrections_change_their_segment_only(
         assert all(others[s.id] is s for s in frame.segments if s.id not in gone)
 
 
+def test_a_mask_that_is_not_expected_to_be_better_is_rejected(
+    willing: RoseSegmenter, image: np.ndarray
+) -> None:
+    configure(willing, keep_above=2.0)
+    frame = willing.segment(image)
+    for text in ('the mask is not right', 'it should be larger'):
+        with pytest.raises(RefinementRejectedError, match='othing was changed|not expected'):
+            willing.refine(frame, text, segment_id='1')
+
+
+def test_a_name_is_taken_though_the_mask_is_not(willing: RoseSegmenter, image: np.ndarray) -> None:
+    """Half of the wrong names stayed because the mask that came with the right one was refused."""
+    configure(willing, keep_above=2.0)
+    frame = willing.segment(image)
+    for target in (RefineTarget.LABEL, RefineTarget.BOTH):
+        (changed,) = willing.refine(
+            frame, 'the label is wrong', segment_id='1', target=target
+        ).changed
+        assert changed.revision == 1
+        assert np.array_equal(changed.mask, frame.find('1').mask)
+
+
 def test_a_deleted_segment_is_gone(segmenter: RoseSegmenter, image: np.ndarray) -> None:
     frame = segmenter.segment(image)
     for words in ({'text': 'this is nothing, remove it'}, {'remove': True}):
