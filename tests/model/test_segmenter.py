@@ -200,7 +200,7 @@ def test_a_mask_that_is_not_expected_to_be_better_is_rejected(
     configure(willing, keep_above=2.0)
     frame = willing.segment(image)
     for text in ('the mask is not right', 'it should be larger'):
-        with pytest.raises(RefinementRejectedError, match='othing was changed|not expected'):
+        with pytest.raises(RefinementRejectedError, match='othing was changed'):
             willing.refine(frame, text, segment_id='1')
 
 
