@@ -28,7 +28,7 @@ class Origin(StrEnum):
     PUBLISHED = 'published'
     """Another system's, or a convention of the field."""
     STATED = 'stated'
-    """Set beforehand, by what it means; no other value was tried."""
+    """Set by what it means; no figure is on record that chose it."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +199,18 @@ THRESHOLDS = (
     ),
     Threshold(
         'rose_model.answer_choice:LEAST_OVERLAP', 0.1, Origin.STATED, "another object's mask"
+    ),
+    Threshold(
+        'rose_model.clicks:LEAST_LOG_ODDS',
+        0.5,
+        Origin.STATED,
+        'so sure a mask is of a click that it is made to follow',
+    ),
+    Threshold(
+        'rose_model.clicks:REACH',
+        0.03,
+        Origin.STATED,
+        'half a patch of 18 x 18: how far around a click a mask is made to follow it',
     ),
     Threshold(
         'rose_model.answer_choice:LEAST_CHANGE',
