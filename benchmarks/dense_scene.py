@@ -64,7 +64,8 @@ def dense_logits(geometry: FrameGeometry, count: int = 100, seed: int = 0) -> Te
         logits[number] = _STEEPNESS * (depth + stray * _noise(random))
     places = np.arange(MASK_SIZE)
     rows, columns = (np.minimum(places, most - 1) for most in geometry.content_in(MASK_SIZE))
-    return torch.from_numpy(logits.clip(-20, 20)[:, rows[:, None], columns])
+    continued = logits.clip(-20, 20).take(rows, axis=1).take(columns, axis=2)
+    return torch.from_numpy(continued)
 
 
 def dense_segments(size: tuple[int, int], count: int = 100, seed: int = 0) -> tuple[Segment, ...]:

@@ -97,12 +97,17 @@ def crop_masks(
     Raises:
         ModelOutputError: logits are not finite.
     """
+    rows = list(logits)
+    if not rows:
+        return {}
+    side = len(rows[0])
+    height, width = geometry.content_in(side)
+    resample = Resampler(geometry, side)
     least = min_area * geometry.original_size[0] * geometry.original_size[1]
     cropped = {}
-    for row, logit in enumerate(logits):
-        content = content_logits(logit, geometry).numpy()
-        cleaned = _without_specks(content, min_region * logit.numel())
-        (left, top), mask = Resampler(geometry, len(logit))(cleaned)
+    for row, logit in enumerate(rows):
+        content = logit.numpy()[:height, :width]
+        (left, top), mask = resample(_without_specks(content, min_region * side**2))
         crop = crop_mask(mask)
         if crop is not None and np.count_nonzero(crop.mask) >= least:
             x1, y1, x2, y2 = crop.box_xyxy
