@@ -60,6 +60,7 @@ _SAYINGS = compiled("""
     nothing at? all? is @adverb* here|there
     nothing here|there|visible|to ... $
     nothing at all $
+    nothing @adverb* exists here|there?
     nothing in|at this|that|the @picture $
     @is not anything|nothing at? all? here|there? $
     there is|was not anything|nothing at? all? here|there|in|to? @place* $

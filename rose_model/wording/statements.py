@@ -45,7 +45,8 @@ _REQUESTS = compiled("""
     to
 """)
 _OPINIONS = compiled("""
-    i told you that?
+    i told|tell you that?
+    i am telling you that?
     i @think|would @think? that? so?
     i am @adverb* pretty? sure|certain|positive|confident that?
     we|people @think that?
@@ -141,7 +142,7 @@ _NOT = frozenset({'not', 'no', 'never'})
 _BEHIND_COPULA = ADVERBS | _NOT | frozenset({'longer'})
 _ALL = frozenset({'all', 'both', 'most'})
 _SUBJECTS = THIS | {'the', 'object', 'segment', 'thing', 'region', 'detection', 'selection'}
-_PERSONS = frozenset({'you', 'we', 'i'})
+_PERSONS = frozenset({'you', 'we', 'i', 'this', 'that', 'it'})
 _RELATIVES = frozenset({'that', 'which', 'you', 'we', 'i'})
 
 

@@ -24,7 +24,6 @@ ADVERBS = _words(
     'literally totally completely absolutely exactly precisely'
 )
 """What may stand between "is" and a name without a doubt in it."""
-MODALS = _words('should must shall has have needs need ought to can may could would might')
 
 GENERIC = _words(
     'thing things object objects one ones item items segment segments region regions '
@@ -213,11 +212,9 @@ CLAUSE_STARTERS = (
 """Words that begin a clause behind "and"."""
 
 GROUPS: dict[str, frozenset[str]] = {
-    'a': _words('a an'),
     'article': ARTICLES,
     'this': THIS,
     'is': COPULAS,
-    'isnt': _words("isn't"),
     'adverb': ADVERBS,
     'pro': _words('it this that them these those'),
     'det': DETERMINERS - _words('a an'),
@@ -243,7 +240,6 @@ GROUPS: dict[str, frozenset[str]] = {
         'undetected unmarked absent'
     ),
     'mark': _words('segment annotate mask mark outline'),
-    'not': _words('not no never'),
     'thing': GENERIC,
     'anything': GENERIC - {'nothing', 'it', 'nobody', 'body', 'target'},
     'label': LABEL_NOUNS,
@@ -251,12 +247,8 @@ GROUPS: dict[str, frozenset[str]] = {
     'mask': MASK_NOUNS,
     'part': PARTS,
     'leftover': LEFTOVERS,
-    'should': _words('should must shall ought'),
-    'needs': _words('needs need has have ought'),
     'right': _words('right correct true real proper actual better appropriate accurate'),
-    'me': _words('i we'),
     'think': _words('think believe guess know mean say said bet reckon suppose'),
-    'can': _words('can could will would may might'),
     'place': _words(
         'here there anywhere around visible now really actually left see segment find'
     ),
