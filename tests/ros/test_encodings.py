@@ -117,12 +117,20 @@ def told(frame):
     ]
 
 
+SURE = 0.3
+"""Objectness times expected IoU; a mask of which the model is less sure follows any grain."""
+
+
 def best_ious(frame, other):
-    """For each segment of a frame the IoU of the nearest one of the other."""
+    """For each segment of a frame that the model is sure of the IoU of the nearest one of the
+    other.
+    """
     size = frame.original_size
     theirs = np.stack([segment.full_mask(size) for segment in other.segments])
+    sure = [s for s in frame.segments if s.objectness * s.mask_score >= SURE]
+    assert len(sure) > 5
     found = []
-    for segment in frame.segments:
+    for segment in sure:
         mask = segment.full_mask(size)
         found.append(max((mask & theirs).sum((1, 2)) / (mask | theirs).sum((1, 2))))
     return found
