@@ -31,7 +31,8 @@ LEAST_WORDS = 3
 """A shorter sentence that the grammar does not know says too little to be left to the model."""
 
 _ABOUT_A_SEGMENT = frozenset({Intent.MASK, Intent.GROW, Intent.SHRINK, Intent.CATEGORY})
-_GROWTH = {Intent.GROW: 1, Intent.SHRINK: -1}
+_GROWTH = {Intent.GROW: 1, Intent.MISSED: 1, Intent.SHRINK: -1, Intent.DELETE: -1}
+"""Of a mask: "add the wheels" makes it larger, "remove the road" from a car smaller."""
 _EXAMPLES = {
     'correction': 'this is a bus',
     'instruction': 'Can you segment the foreground instances in this image?',
@@ -144,9 +145,11 @@ def interpret(
     says_enough = is_clicked or bool(label)
     sentence = check_text(text) if text.strip() or not says_enough else ''
     request = read_request(sentence)
-    stated = check_label(label or request.label)
     if segment is None:
+        stated = check_label(label or request.label)
         return _missed(sentence, request, stated, is_clicked=is_clicked)
+    # what is missing from a segment is no name of it: "the wheel is missing"
+    stated = check_label(label or (request.label if request.intent is Intent.NAME else None))
     if request.deletes(segment.category) and not label and target is RefineTarget.AUTO:
         return _removal(segment, '', target, is_clicked=is_clicked)
     return _about(segmentation, segment, sentence, request, stated, target, is_clicked)

@@ -159,6 +159,16 @@ def test_larger_and_smaller_have_a_direction(frame: Segmentation, text: str, gro
     assert (request.case, request.growth, request.label) == (RefinementCase.MASK, growth, None)
 
 
+@pytest.mark.parametrize(
+    ('text', 'growth'), [('the wheel is missing', 1), ('remove the road', -1)]
+)
+def test_a_part_that_is_named_is_no_name_of_the_segment(
+    frame: Segmentation, text: str, growth: int
+) -> None:
+    request = interpret(frame, text, '1')
+    assert (request.case, request.label, request.growth) == (RefinementCase.MASK, None, growth)
+
+
 @pytest.mark.parametrize('text', ['wrong', 'no', 'bad one'])
 def test_what_says_too_little_is_not_understood(frame: Segmentation, text: str) -> None:
     with pytest.raises(NotUnderstoodError, match='does not say what is wrong'):
