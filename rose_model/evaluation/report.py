@@ -43,6 +43,7 @@ def conditions_record(config: RoseConfig, wall_time_s: float) -> dict[str, objec
         'thresholds': {
             'patch_filter': config.patch_filter.model_dump(),
             'postprocess': config.postprocess.model_dump(),
+            'refinement': config.refinement.model_dump(),
             'match_iou': MATCH_IOU,
             'large_patches': LARGE_PATCHES,
         },
