@@ -89,11 +89,11 @@ def choose_answer(
     Raises:
         RefinementRejectedError: no mask agrees with what is known.
     """
+    if known.given is None and not known.points:
+        return Answer(propose(patches[:1], ()), 0)
     proposals = propose(patches, ())
     if known.points:
         return _clicked(propose, patches, proposals, known, config)
-    if known.given is None:
-        return Answer(proposals, 0)
     trusting = _with_given(proposals, known, config)
     near = _overlaps(trusting, known) >= LEAST_OVERLAP
     if known.growth:
