@@ -12,7 +12,6 @@ from rose_model.evaluation.figures import Figures, Tally
 from rose_model.evaluation.frames import Frame
 
 _FOLDER = Path(__file__).parent
-_NAMING = frozenset({Intent.NAME, Intent.MISSED})
 NOT_HELD_OUT = 'no'
 """In the tables' column ``held_out``: the grammar may be fitted to the sentence."""
 ANY_CATEGORY = 'car'
@@ -26,22 +25,22 @@ class StatedLabel:
     Attributes:
         text: The sentence.
         label: What it names, lower case; empty where it names nothing for sure.
-        names: ``NAME`` or ``MISSED`` where it names something, else ``None``.
+        intent: What it asks for; ``None`` where people would not agree.
         held_out: ``'no'``, or which set of sentences it is from that were written after the
             grammar.
     """
 
     text: str
     label: str
-    names: Intent | None
+    intent: Intent | None
     held_out: str
 
     def is_read(self) -> bool:
         """Return whether the grammar returns this label and no other, as what it is."""
         request = read_request(self.text)
-        if self.names is None:
+        if not self.label:
             return request.label is None
-        return (request.intent, request.label) == (self.names, self.label)
+        return (request.intent, request.label) == (self.intent, self.label)
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ def stated_labels() -> list[StatedLabel]:
         StatedLabel(
             row['sentence'],
             row['label'],
-            Intent[row['intent']] if row['label'] else None,
+            Intent[row['intent']] if row['intent'] else None,
             row['held_out'],
         )
         for row in read_table('stated_labels', _FOLDER)
